@@ -1,0 +1,218 @@
+"""The seams: what one package asks of another, as protocols. `caretaker` hands over the objects that meet them.
+
+Nothing here is implemented. A method that takes "now" takes it in UTC ms: only wiring reads the clock. Server only
+(the edge's own protocol, `Source`, is in `domain.source`).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from domain.alarms import Alarm, AlarmEvent, AlarmKey, Transition
+from domain.batch import Gap, ReadingBatch
+from domain.catalogue import Catalogue
+from domain.records import (
+    AgentRow,
+    AlarmFilter,
+    AppendResult,
+    Commit,
+    Committed,
+    DeadLetter,
+    Discovery,
+    Excursion,
+    JournalEntry,
+    Latest,
+    Position,
+    ProcessRow,
+    Revision,
+    SentNotice,
+    Series,
+    TransitionFilter,
+    Windows,
+)
+
+
+class Judge(Protocol):
+    """The rule engine of one site, as ingest drives it. Deterministic: same calls, same events."""
+
+    def feed(self, batch: ReadingBatch) -> list[AlarmEvent]:
+        """Take accepted readings, and move the frontier of each span's agent to its `upto`."""
+
+    def advance(self, agent: str, until: int) -> list[AlarmEvent]:
+        """Nothing of `agent` earlier than `until` (UTC ms) follows."""
+
+    def clock(self, now: int, connected: bool) -> list[AlarmEvent]:
+        """Ingest's time is `now`, its broker connection stands or not: judges no-data and foreign devices."""
+
+    def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
+        """Catalogue and rules as of now; conditions that no longer apply close."""
+
+    def snapshot(self) -> bytes:
+        """The whole state, for `restore`."""
+
+    def restore(self, blob: bytes) -> None:
+        """Continue from a snapshot; ValueError when it is of another format (then replay the journal instead)."""
+
+
+class History(Protocol):
+    """Stored readings, for judging late data over its lookback."""
+
+    def read(self, site: str, point: str, start: int, end: int, limit: int | None = None) -> Series:
+        """Readings with start <= time < end in ascending time; at most `limit`, the earliest first."""
+
+
+class SeriesStore(History, Protocol):
+    """Where readings are kept. Appending is idempotent: see `append`."""
+
+    def append(self, batch: ReadingBatch) -> AppendResult:
+        """Store the rows durably. The same point, time and value (and quality) is a duplicate and changes nothing;
+        the same point and time with another value goes to the next free ms as `uncertain` with text
+        `time_collision`. Appending the same batch again stores nothing more."""
+
+    def window(self, site: str, point: str, start: int, end: int, step: int) -> Windows:
+        """Readings with start <= time < end per step ms, windows aligned to `start`."""
+
+    def latest(self, site: str) -> list[Latest]:
+        """The newest reading of every point of the site."""
+
+    def add_gaps(self, site: str, gaps: Sequence[Gap]) -> None:
+        """Keep gap records; the same gap again changes nothing."""
+
+    def gaps(self, site: str, start: int, end: int) -> list[Gap]:
+        """Gap records that overlap [start, end)."""
+
+    def purge(self, site: str, before: int) -> int:
+        """Delete readings older than `before`; how many."""
+
+    def count(self, site: str) -> int:
+        """How many readings of the site are stored."""
+
+    def close(self) -> None:
+        """Release files and connections."""
+
+
+class Ledger(Protocol):
+    """The operational store as ingest uses it."""
+
+    def sites(self) -> list[str]:
+        """Ids of the sites that have a catalogue."""
+
+    def acquire(self, site: str, worker: str, now: int, ttl: int, epoch: int | None = None) -> int | None:
+        """Take the site's lease for `ttl` ms (a new epoch; it must be free, expired, or this worker's own), or renew
+        the one of `epoch`. The epoch, or None while another worker holds it."""
+
+    def positions(self, site: str) -> dict[str, Position]:
+        """The position of each agent."""
+
+    def owners(self, site: str) -> dict[str, str]:
+        """Which agent owns each point that is owned."""
+
+    def commit(self, commit: Commit) -> Committed:
+        """Write everything in one transaction. FencedError when the epoch is no longer the lease's."""
+
+    def journal(self, site: str, after: int, limit: int) -> list[JournalEntry]:
+        """Entries with n > after, ascending, at most `limit`."""
+
+    def journal_end(self, site: str) -> int:
+        """The number of the newest entry; 0 when there was none."""
+
+    def snapshot(self, site: str) -> tuple[int, bytes] | None:
+        """The newest engine snapshot and the entry it was taken after."""
+
+    def save_snapshot(self, site: str, n: int, blob: bytes, now: int) -> None:
+        """Keep the snapshot taken after entry `n`, replacing the older one."""
+
+    def cursor(self, site: str, name: str) -> int:
+        """How far the reader `name` of the journal has come; 0 at first."""
+
+    def set_cursor(self, site: str, name: str, n: int) -> None:
+        """Everything up to entry `n` is done."""
+
+    def trim(self, site: str, keep_after: int) -> int:
+        """Delete entries with n <= min(keep_after, every cursor, the snapshot); how many."""
+
+    def flush_latest(self, site: str, rows: Sequence[Latest]) -> None:
+        """Write the newest readings that changed."""
+
+    def site_revision(self, site: str, number: int | None = None) -> Revision | None:
+        """The catalogue's newest (or that) revision."""
+
+    def rules_revision(self, site: str, number: int | None = None) -> Revision | None:
+        """The rules' newest (or that) revision."""
+
+    def commissioned_at(self, site: str) -> int | None:
+        """When the site went live; None while it is being commissioned."""
+
+    def beat(self, process: ProcessRow) -> None:
+        """A sign of life of a process."""
+
+
+class Console(Protocol):
+    """The operational store as the API and the command line use it."""
+
+    def sites(self) -> list[str]: ...  # noqa: D102 - as in Ledger
+
+    def site_revision(self, site: str, number: int | None = None) -> Revision | None: ...  # noqa: D102 - as in Ledger
+
+    def rules_revision(self, site: str, number: int | None = None) -> Revision | None: ...  # noqa: D102 - as in Ledger
+
+    def commissioned_at(self, site: str) -> int | None: ...  # noqa: D102 - as in Ledger
+
+    def beat(self, process: ProcessRow) -> None: ...  # noqa: D102 - as in Ledger
+
+    def apply_site(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
+        """Store a catalogue revision (the same documents again give the present one back)."""
+
+    def apply_rules(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
+        """Store a rules revision (the same documents again give the present one back)."""
+
+    def commission(self, site: str, at: int | None, by: str, now: int) -> None:
+        """Set when the site goes live, or None for "still being commissioned"; audited."""
+
+    def latest(self, site: str) -> list[Latest]:
+        """The newest reading of every point."""
+
+    def alarms(self, where: AlarmFilter, limit: int, offset: int = 0) -> tuple[list[Alarm], int]:
+        """One page, active and unanswered first, then by change, newest first; and how many there are in all."""
+
+    def alarm(self, site: str, key: AlarmKey) -> Alarm | None:
+        """One alarm, or None when it was never raised."""
+
+    def command(self, site: str, event: AlarmEvent, expected_version: int | None = None) -> Transition:
+        """Apply a person's event to the alarm, audited, in one transaction. NotFoundError, ConflictError (version),
+        IllegalTransitionError."""
+
+    def transitions(self, where: TransitionFilter, limit: int, newest_first: bool = True) -> list[Transition]:
+        """Transitions by id."""
+
+    def excursions(self, site: str, point: str | None, start: int, end: int) -> list[Excursion]:
+        """Excursions that overlap [start, end), by start."""
+
+    def discoveries(self, site: str) -> list[Discovery]:
+        """Points that are published and not in the catalogue."""
+
+    def dead_letters(self, site: str | None, limit: int, before: int | None = None) -> list[DeadLetter]:
+        """Newest first; ids below `before`."""
+
+    def agents(self, site: str) -> list[AgentRow]:
+        """Every agent seen at the site."""
+
+    def processes(self) -> list[ProcessRow]:
+        """Every process that gave a sign of life."""
+
+    def audit(self, site: str | None, limit: int, before: int | None = None) -> list[dict[str, object]]:
+        """Audit entries, newest first."""
+
+
+class Outbox(Protocol):
+    """The operational store as notify uses it."""
+
+    def pending_notices(self, limit: int) -> list[Transition]:
+        """Transitions in the notification outbox that nobody has settled, by id."""
+
+    def settle_notice(self, notice: SentNotice) -> None:
+        """Log what was decided and sent, and take the transition out of the outbox, in one transaction."""
+
+    def notices(self, limit: int) -> Iterator[SentNotice]:
+        """The delivery log, newest first."""
+
+    def beat(self, process: ProcessRow) -> None: ...  # noqa: D102 - as in Ledger

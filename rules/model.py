@@ -1,0 +1,113 @@
+"""What a rule is: frozen definitions, read from YAML by `rules.loading`, run by `rules.engine`.
+
+All durations are milliseconds, all limits are in the point's canonical unit (`domain.units`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from domain.alarms import Priority
+from domain.catalogue import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """True strictly above `above` or strictly below `below` (exactly one is set); a value equal to it is within.
+
+    `deadband` >= 0 shifts the clearing limit inwards: above 8 with deadband 0.5 clears at 7.5 or less.
+    """
+
+    above: float | None = None
+    below: float | None = None
+    deadband: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StateIs:
+    """True while the point is in one of `states`: names of the catalogue, or numbers for points without names."""
+
+    states: tuple[str | float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoData:
+    """True when nothing fresh has arrived for `delay` ms (time of arrival; see `rules.engine`)."""
+
+    delay: int
+
+
+Condition = Limit | StateIs | NoData
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One limit of a rule with its own delays in ms and its own priority; levels stand in ascending gravity."""
+
+    condition: Condition
+    priority: Priority
+    on_delay: int = 0
+    off_delay: int = 0
+
+
+class BasisKind(StrEnum):
+    """Where a limit comes from: a legal one is locked and cited, an operating one is the site's own."""
+
+    LEGAL = "legal"
+    OPERATING = "operating"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """The document behind a limit; `clause` is empty where it is not verified in the primary text."""
+
+    kind: BasisKind
+    document: str = ""
+    clause: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which points a rule judges: one point by name, or every point of these asset types with this metric.
+
+    Empty `asset_types` means any type; exactly one of `point` and `metric` is set.
+    """
+
+    asset_types: tuple[str, ...] = ()
+    metric: str = ""
+    point: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who is told, and after how long (ms) without an answer; the two tuples have equal length."""
+
+    to: tuple[str, ...] = ()
+    after: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One frozen definition. `max_gap` (ms): how long one reading counts; None = three intervals of the catalogue."""
+
+    id: str
+    applies_to: Selector
+    levels: tuple[Level, ...]
+    title: Label = Label("")
+    latching: bool = False
+    max_gap: int | None = None
+    basis: Basis | None = None
+    cause: Label = Label("")
+    consequence: Label = Label("")
+    response: Label = Label("")
+    time_to_respond: int | None = None
+    escalate: Escalation = Escalation()
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules by id, in the file's order."""
+
+    rules: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))

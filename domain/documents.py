@@ -21,11 +21,11 @@ Scalar = str | int | float | bool | None
 class Node:
     """A value of a document with its place; `path` is how to reach it, e.g. `rules[2].condition`."""
 
-    def __init__(self, raw: yaml.Node, file: str, path: str) -> None:
+    def __init__(self, raw: yaml.Node, file: str, path: str, key: yaml.Node | None = None) -> None:
         self._raw = raw
         self.path = path
-        mark = raw.start_mark
-        self.place = Place(file, mark.line + 1, mark.column + 1)
+        self.place = _place(raw, file)
+        self.key_place = self.place if key is None else _place(key, file)
 
     def error(self, message: str, remedy: str = "") -> InputError:
         """The error to raise about this node; the message is prefixed with the node's path."""
@@ -49,7 +49,7 @@ class Node:
             if key not in known:
                 near = difflib.get_close_matches(key, known, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-                raise node.error(f"unknown key {key!r}", hint)
+                raise InputError(node.key_place, f"{node.path}: unknown key {key!r}", hint)
         for key in required:
             if key not in entries:
                 raise self.error(f"{key!r} is missing", f"add a line '{key}: …' here")
@@ -62,10 +62,9 @@ class Node:
         found: dict[str, Node] = {}
         for key_node, value_node in self._raw.value:
             key = str(key_node.value)
-            child = Node(value_node, self.place.file, f"{self.path}.{key}" if self.path else key)
+            child = Node(value_node, self.place.file, f"{self.path}.{key}" if self.path else key, key_node)
             if key in found:
-                line = key_node.start_mark.line + 1
-                raise InputError(Place(self.place.file, line), f"{child.path}: the key stands here twice")
+                raise InputError(child.key_place, f"{child.path}: the key stands here twice")
             found[key] = child
         return found
 
@@ -139,8 +138,14 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+def _place(raw: yaml.Node, file: str) -> Place:
+    return Place(file, raw.start_mark.line + 1, raw.start_mark.column + 1)
+
+
 def _kind(raw: yaml.Node) -> str:
-    return {"mapping": "'key: value' lines", "sequence": "a list"}.get(str(getattr(raw, "id", "")), f"the value {raw.value!r}")
+    return {"mapping": "'key: value' lines", "sequence": "a list"}.get(
+        str(getattr(raw, "id", "")), f"the value {raw.value!r}"
+    )
 
 
 def load_document(text: str, file: str) -> Node:

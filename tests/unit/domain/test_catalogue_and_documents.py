@@ -1,0 +1,110 @@
+"""The catalogue's YAML form, and that every complaint says line and remedy."""
+
+import pytest
+
+from domain.catalogue import Label
+from domain.catalogue_file import load_catalogue
+from domain.documents import load_document
+from domain.errors import InputError
+
+SITE = """\
+site:
+  id: school
+  title: {en: School, zh: 学校}
+  timezone: Asia/Shanghai
+  commissioned_at: 2026-03-01T08:00:00+08:00
+areas:
+  - {id: kitchen, title: Kitchen}
+assets:
+  - id: fridge-1
+    type: refrigerator
+    area: kitchen
+    agent: canteen
+    points:
+      temperature: {interval: 60s}
+      door: {}
+      power: {unit: W, agent: meter}
+  - id: boiler-1
+    type: boiler
+    area: kitchen
+    points:
+      status: {states: {off: 0, run: 1, fault: 2}}
+"""
+
+
+def test_a_site_is_read_whole() -> None:
+    catalogue = load_catalogue(SITE, "site.yaml")
+    assert (catalogue.site, catalogue.timezone, catalogue.commissioned_at) == (
+        "school",
+        "Asia/Shanghai",
+        1_772_323_200_000,
+    )
+    assert catalogue.label.in_language("zh_CN") == "学校"
+    assert catalogue.areas[0].label == Label("Kitchen")
+    assert catalogue.areas[0].label.in_language("zh") == "Kitchen"
+    temperature = catalogue.by_name["fridge-1/temperature"]
+    assert (temperature.unit.code, temperature.interval, temperature.agent) == ("Cel", 60_000, "canteen")
+    assert catalogue.by_name["fridge-1/door"].states == {"closed": 0, "open": 1}
+    assert catalogue.by_name["fridge-1/power"].agent == "meter"
+    status = catalogue.by_name["boiler-1/status"]
+    assert (status.states, status.agent, status.interval) == ({"off": 0, "run": 1, "fault": 2}, None, None)
+    assert (status.state_name(2.0), status.state_name(9.0)) == ("fault", None)
+    assert catalogue.assets_by_id["boiler-1"].type == "boiler"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("id: school", "id: School", 2, "not a valid site id"),
+        ("timezone: Asia/Shanghai", "timezone: Shanghai", 4, "IANA"),
+        ("type: refrigerator", "type: refrigerater", 10, "did you mean 'refrigerator'"),
+        ("area: kitchen\n    agent", "area: cellar\n    agent", 11, "known areas: kitchen"),
+        ("interval: 60s", "interval: 60", 14, "write a unit"),
+        ("interval: 60s", "intervall: 60s", 14, "did you mean 'interval'"),
+        ("interval: 60s", "interval: 0s", 14, "longer than zero"),
+        ("unit: W", "unit: kW", 16, "write unit: W"),
+        ("unit: W", "unit: watt", 16, "not a known unit"),
+        ("id: boiler-1", "id: fridge-1", 17, "here twice"),
+        ("run: 1, fault: 2", "run: 1, fault: 1", 21, "same number"),
+        ("status: {states", "oddity: {interval: 5s}\n      status: {states", 21, "needs a unit"),
+        ("2026-03-01T08:00:00+08:00", "2026-03-01T08:00:00", 5, "no time zone"),
+        ("      door: {}", "      door: {}\n      door: {}", 16, "stands here twice"),
+        ("    type: boiler\n", "", 17, "'type' is missing"),
+        ("site:\n", "sites:\n", 1, "did you mean 'site'"),
+    ],
+)
+def test_a_slip_in_the_file_is_named_with_its_line_and_remedy(old: str, new: str, line: int, words: str) -> None:
+    assert old in SITE
+    with pytest.raises(InputError) as caught:
+        load_catalogue(SITE.replace(old, new, 1), "site.yaml")
+    assert caught.value.place.file == "site.yaml"
+    assert caught.value.place.line == line
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "a: [1", "a: b: c", "\tx: 1", "- 1\n---\n- 2\n", "a: \x00"])
+def test_what_is_not_one_yaml_document_is_an_input_error(text: str) -> None:
+    with pytest.raises(InputError):
+        load_document(text, "x.yaml")
+
+
+@pytest.mark.parametrize("text", ["- a\n", "word", "5", "{site: 5}", "{site: [1]}", "site: {id: {}}"])
+def test_a_document_of_another_shape_is_an_input_error(text: str) -> None:
+    with pytest.raises(InputError):
+        load_catalogue(text, "x.yaml")
+
+
+def test_scalars_are_read_as_what_they_are() -> None:
+    fields = load_document("{n: 5, f: 2.5, t: on, b: true, d: 30min, l: [a, b], one: a, nan: .nan}", "x").entries()
+    assert fields["n"].integer() == 5
+    assert fields["f"].number() == 2.5
+    assert fields["t"].text() == "on"
+    assert fields["b"].boolean() is True
+    assert fields["d"].duration() == 1_800_000
+    assert fields["l"].texts() == ("a", "b")
+    assert fields["one"].texts() == ("a",)
+    for name, read in (("f", "integer"), ("t", "number"), ("n", "boolean"), ("nan", "number"), ("l", "text")):
+        with pytest.raises(InputError):
+            getattr(fields[name], read)()
+    with pytest.raises(InputError, match=">= 6"):
+        fields["n"].integer(least=6)

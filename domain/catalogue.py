@@ -59,7 +59,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A thing with points: a fridge, a meter. `content` says what is in it, for people."""
+    """A thing with points: a fridge, a meter. `content` says what is in it, for people.
+
+    `fed_by` is the asset (a meter or a board) that its electricity comes through; None when unknown or the topmost.
+    """
 
     id: str
     type: str
@@ -67,6 +70,7 @@ class Asset:
     label: Label
     points: tuple[Point, ...] = ()
     content: Label = Label("")
+    fed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def load_catalogue(text: str, file: str) -> Catalogue:
     known = {area.id for area in areas}
     assets = tuple(_asset(node, known) for node in root["assets"].items()) if "assets" in root else ()
     _refuse_repeats(root.get("assets"), [asset.id for asset in assets], "asset")
+    _check_feeds(root.get("assets"), assets)
     site = _id(head["id"], "site")
     return Catalogue(
         site,
@@ -76,6 +77,25 @@ def _refuse_repeats(node: Node | None, ids: list[str], what: str) -> None:
         seen.add(name)
 
 
+def _check_feeds(node: Node | None, assets: tuple[Asset, ...]) -> None:
+    if node is None:
+        return
+    feeder = {asset.id: asset.fed_by for asset in assets}
+    for entry, asset in zip(node.items(), assets, strict=True):
+        seen, above = {asset.id}, asset.fed_by
+        while above is not None:
+            if above not in feeder:
+                if above != asset.fed_by:
+                    break  # a broken link further up is that asset's own error
+                place = entry.entries()["fed_by"]
+                raise place.error(f"there is no asset {above!r}", "name the meter or board of this file that feeds it")
+            if above in seen:
+                place = entry.entries()["fed_by"]
+                raise place.error(f"{asset.id!r} would feed itself", "leave fed_by out at the topmost meter")
+            seen.add(above)
+            above = feeder[above]
+
+
 def _area(node: Node) -> Area:
     parts = node.fields(("id",), ("title",))
     area = _id(parts["id"], "area")
@@ -83,7 +103,7 @@ def _area(node: Node) -> Area:
 
 
 def _asset(node: Node, areas: set[str]) -> Asset:
-    parts = node.fields(("id", "type", "area"), ("title", "content", "agent", "points"))
+    parts = node.fields(("id", "type", "area"), ("title", "content", "agent", "points", "fed_by"))
     asset = _id(parts["id"], "asset")
     area = parts["area"].text()
     if area not in areas:
@@ -99,6 +119,7 @@ def _asset(node: Node, areas: set[str]) -> Asset:
         read_label(parts.get("title"), asset),
         points,
         read_label(parts.get("content"), ""),
+        _id(parts["fed_by"], "asset") if "fed_by" in parts else None,
     )
 
 

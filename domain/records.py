@@ -6,6 +6,7 @@ from enum import StrEnum
 from domain.alarms import AlarmEvent, AlarmState, Priority, Transition
 from domain.batch import Float64s, Gap, Int64s, ReadingBatch
 from domain.readings import Quality
+from domain.reasons import DeadReason
 
 
 class EntryKind(StrEnum):
@@ -51,23 +52,6 @@ class Position:
     agent: str
     boot: str
     through: int
-
-
-class DeadReason(StrEnum):
-    """Why something was not accepted; the same word in log, metric, page and test."""
-
-    BAD_TOPIC = "bad_topic"
-    TOO_LARGE = "too_large"
-    NOT_JSON = "not_json"
-    NOT_SENML = "not_senml"
-    BAD_NAME = "bad_name"
-    BAD_TIME = "bad_time"
-    BAD_VALUE = "bad_value"
-    BAD_UNIT = "bad_unit"
-    TOO_MANY_RECORDS = "too_many_records"
-    NOT_OWNER = "not_owner"
-    UNKNOWN_SITE = "unknown_site"
-    REFUSED_BY_STORE = "refused_by_store"
 
 
 @dataclass(frozen=True, slots=True)

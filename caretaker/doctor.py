@@ -1,0 +1,191 @@
+"""What is wrong with this installation, in words: each check says what it found and what to do about it.
+
+Checks only read (opening the stores migrates them, as any start would). The order is the order in which a person
+would look: settings, folder, broker, stores, sites, processes, agents, what was refused.
+"""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from caretaker.settings import EMBEDDED, Settings
+from caretaker.supervisor import running_supervisor
+from caretaker.wiring import open_operational, open_series
+from domain.catalogue_file import load_catalogue
+from domain.errors import CaretakerError
+from domain.times import DAY, EARLIEST, HOUR, SECOND, format_duration, iso
+from rules.loading import load_revision
+from store.operational.store import OperationalStore
+
+LEAST_FREE_MB = 500
+BEAT_TOO_OLD = 15 * SECOND
+# The program was written after this: an earlier wall clock is wrong.
+CLOCK_NOT_BEFORE = EARLIEST + 36 * 365 * DAY
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result; `remedy` is empty when there is nothing to do."""
+
+    verdict: Verdict
+    what: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, now: int) -> Iterator[Finding]:
+    """Every finding about the installation at `now` (UTC ms)."""
+    yield from _clock(now)
+    yield from _folder(settings)
+    yield from _broker(settings)
+    try:
+        store = open_operational(settings)
+    except CaretakerError as error:
+        yield Finding(Verdict.WRONG, f"operational store: {error.message}", error.remedy)
+        return
+    try:
+        yield from _stores(settings, store)
+        yield from _sites(store)
+        yield from _processes(settings, store, now)
+        for site in store.sites():
+            yield from _agents(store, site, now)
+            yield from _refused(store, site)
+        yield from _refused(store, None)
+    finally:
+        store.close()
+
+
+def _clock(now: int) -> Iterator[Finding]:
+    if now < CLOCK_NOT_BEFORE:
+        yield Finding(Verdict.WRONG, f"this machine's clock says {iso(now)}", "set it and keep it set (chrony, ntp)")
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    if not folder.exists():
+        yield Finding(Verdict.WARNING, f"the data folder {folder} does not exist yet", "caretaker up makes it")
+        return
+    free = shutil.disk_usage(folder).free // 2**20
+    if free < LEAST_FREE_MB:
+        yield Finding(
+            Verdict.WRONG, f"only {free} MB are free on {folder}", "make room: when it is full the agents hold"
+        )
+    else:
+        yield Finding(Verdict.OK, f"data folder {folder}, {free:,} MB free")
+
+
+def _broker(settings: Settings) -> Iterator[Finding]:
+    url = urlsplit(settings.broker_url)
+    host, port = url.hostname or "127.0.0.1", url.port or 1883
+    kind = "embedded broker" if settings.broker.url == EMBEDDED else "broker"
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+    except OSError as error:
+        runs = running_supervisor(settings.run_dir) is not None
+        remedy = "start it, or correct broker.url" if settings.broker.url != EMBEDDED else "start it with caretaker up"
+        verdict = Verdict.WRONG if runs or settings.broker.url != EMBEDDED else Verdict.WARNING
+        yield Finding(verdict, f"{kind} {host}:{port} does not answer: {error}", remedy)
+    else:
+        yield Finding(Verdict.OK, f"{kind} {host}:{port} answers")
+
+
+def _stores(settings: Settings, store: OperationalStore) -> Iterator[Finding]:
+    try:
+        series = open_series(settings)
+    except CaretakerError as error:
+        yield Finding(Verdict.WRONG, f"series store: {error.message}", error.remedy)
+        return
+    try:
+        count = sum(series.count(site) for site in store.sites())
+        yield Finding(Verdict.OK, f"series store answers, {count:,} readings")
+    finally:
+        series.close()
+    for site in store.sites():
+        lag = store.journal_end(site) - store.cursor(site, "series")
+        if lag > 1000:
+            yield Finding(
+                Verdict.WARNING, f"{site}: the series store is {lag} journal entries behind", "see the log of ingest"
+            )
+
+
+def _sites(store: OperationalStore) -> Iterator[Finding]:
+    if not store.sites():
+        yield Finding(Verdict.WRONG, "no site is described", "caretaker site apply examples/school/site.yaml")
+    for site in store.sites():
+        revision, rules = store.site_revision(site), store.rules_revision(site)
+        assert revision is not None
+        catalogue = load_catalogue(revision.documents[0][1], revision.documents[0][0])
+        points = sum(1 for _ in catalogue.points())
+        yield Finding(
+            Verdict.OK, f"{site}: {len(catalogue.assets)} assets, {points} points, revision {revision.number}"
+        )
+        if rules is None:
+            yield Finding(
+                Verdict.WRONG, f"{site}: no rules, so no alarms", f"caretaker rules apply pack:cn-canteen --site {site}"
+            )
+        else:
+            yield Finding(Verdict.OK, f"{site}: {len(load_revision(rules).rules)} rules, revision {rules.number}")
+        if store.commissioned_at(site) is None:
+            yield Finding(
+                Verdict.WARNING, f"{site} is being commissioned: alarms ask nothing of anybody",
+                f"when it is ready: caretaker site commission {site}",
+            )  # fmt: skip
+
+
+def _processes(settings: Settings, store: OperationalStore, now: int) -> Iterator[Finding]:
+    if running_supervisor(settings.run_dir) is None:
+        yield Finding(Verdict.WARNING, "caretaker up does not run here", "start it, or run each process as a service")
+    for row in store.processes():
+        age = now - row.beat_at
+        if age > BEAT_TOO_OLD:
+            silent = format_duration(age // SECOND * SECOND)
+            yield Finding(
+                Verdict.WRONG, f"{row.name} gave its last sign of life {silent} ago",
+                "caretaker ps shows whether it runs; its log says why not",
+            )  # fmt: skip
+        else:
+            yield Finding(Verdict.OK, f"{row.name} runs (process {row.pid})")
+
+
+def _agents(store: OperationalStore, site: str, now: int) -> Iterator[Finding]:
+    agents = store.agents(site)
+    if not agents:
+        yield Finding(
+            Verdict.WARNING, f"{site}: no agent has ever announced itself", "docs/edge.md shows how to start one"
+        )
+    for row in agents:
+        if row.online:
+            yield Finding(Verdict.OK, f"{site}: agent {row.agent} is online")
+        else:
+            since = format_duration((now - row.since) // SECOND * SECOND)
+            yield Finding(
+                Verdict.WRONG, f"{site}: agent {row.agent} is offline since {since}", "check its power and network"
+            )
+    stale = [row.point for row in store.latest(site) if now - row.time > HOUR]
+    if stale:
+        yield Finding(Verdict.WARNING, f"{site}: {len(stale)} points are silent for over an hour, e.g. {stale[0]}",
+                      "the board shows them as unknown; check the sensor")  # fmt: skip
+    found = store.discoveries(site)
+    if found:
+        yield Finding(
+            Verdict.WARNING, f"{site}: {len(found)} published points are not in the site file, e.g. {found[0].point}",
+            "add them to the site file, so that they are judged",
+        )  # fmt: skip
+
+
+def _refused(store: OperationalStore, site: str | None) -> Iterator[Finding]:
+    letters = [letter for letter in store.dead_letters(site, 1000) if site or not letter.site]
+    if letters:
+        newest = letters[0]
+        yield Finding(Verdict.WARNING, f"{site or 'unknown site'}: {len(letters)} messages were refused, the newest as "
+                      f"{newest.reason}: {newest.detail}", "caretaker dead-letters lists them")  # fmt: skip

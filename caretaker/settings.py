@@ -1,0 +1,202 @@
+"""The settings of an installation: one TOML file, overridden by `CARETAKER_…` variables; nothing else is configured.
+
+The only module that reads the environment. Every setting has a default that gives a working system on embedded parts;
+three of them (`broker.url`, `stores.series`, `stores.operational`) swap in real servers.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from domain.errors import CaretakerError, InputError, Place
+from domain.times import parse_duration
+from edge.tables import parse_tables
+from edge.toml_lines import line_numbers, line_of
+
+EMBEDDED = "embedded"
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrokerSettings(_Part):
+    """Which MQTT broker carries the readings."""
+
+    url: str = Field(EMBEDDED, description='"embedded", or mqtt://[user:password@]host[:port] of a broker of your own')
+    port: Port = Field(1883, description="the embedded broker's port on the loopback address")
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if url != EMBEDDED and not url.startswith("mqtt://"):
+            raise ValueError(f'{url!r} is not a broker: write "embedded" or mqtt://host:1883')
+        return url
+
+
+class StoreSettings(_Part):
+    """Where readings and the operational data are kept."""
+
+    series: Literal["sqlite"] = Field("sqlite", description="the store of readings")
+    operational: Literal["sqlite"] = Field("sqlite", description="the store of journal, alarms and people's actions")
+
+
+class WebSettings(_Part):
+    """The API and the page."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; loopback until people can sign in")
+    port: Port = Field(8420, description="port to listen on")
+
+
+class NotifySettings(_Part):
+    """Who is told."""
+
+    channels: tuple[str, ...] = Field((), description="Apprise URLs, e.g. wecombot://KEY or ntfy://topic")
+    language: Literal["zh", "en"] = Field("zh", description="language of the messages")
+
+
+class IngestSettings(_Part):
+    """What ingest may hold, and how often it writes things down."""
+
+    snapshot_every: str = Field("60s", description="time between two snapshots of the engine's state")
+    journal_max_mb: int = Field(2048, ge=16, description="the journal's bound; when it is full the agents hold")
+
+    @field_validator("snapshot_every")
+    @classmethod
+    def _a_duration(cls, text: str) -> str:
+        if parse_duration(text) <= 0:
+            raise ValueError("must be longer than zero")
+        return text
+
+
+class LogSettings(_Part):
+    """How much is said, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
+    format: Literal["text", "json"] = Field("text", description="for people, or for a log collector")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; see `docs/settings.md`."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="CARETAKER_", env_nested_delimiter="__")
+
+    data_dir: Path = Field(Path("data"), description="folder of everything that is kept")
+    sites: tuple[Path, ...] = Field((), description="site files that `up` applies at its start")
+    rules: tuple[str, ...] = Field(
+        ("pack:cn-canteen", "pack:facility-basic"), description="rule files or pack:NAME that `up` applies to each site"
+    )
+    worker: str = Field("ingest", description="this ingest worker's name in the sites' leases")
+    broker: BrokerSettings = BrokerSettings()
+    stores: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
+    notify: NotifySettings = NotifySettings()
+    ingest: IngestSettings = IngestSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file (which comes in as init values)."""
+        return env_settings, init_settings
+
+    @property
+    def broker_url(self) -> str:
+        """Where clients connect: the embedded broker's own address, or the configured one."""
+        return f"mqtt://127.0.0.1:{self.broker.port}" if self.broker.url == EMBEDDED else self.broker.url
+
+    @property
+    def series_path(self) -> Path:
+        """The SQLite file of the readings."""
+        return self.data_dir / "series.sqlite"
+
+    @property
+    def operational_path(self) -> Path:
+        """The SQLite file of everything else."""
+        return self.data_dir / "operational.sqlite"
+
+    @property
+    def run_dir(self) -> Path:
+        """Where running processes leave their state."""
+        return self.data_dir / "run"
+
+
+def load_settings(config: Path | None) -> Settings:
+    """The settings of the file (default `caretaker.toml` where it exists) and the environment.
+
+    InputError with file and line for a bad file, CaretakerError for a bad variable. Relative paths in the file are
+    relative to the file's folder, so that a service may be started from anywhere.
+    """
+    path = config or (Path("caretaker.toml") if Path("caretaker.toml").exists() else None)
+    text, values = "", {}
+    if path is not None:
+        text = read_text(path)
+        parse_tables(text, str(path))  # its errors name the line; tomllib alone does not
+        values = tomllib.loads(text)
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise _explain(error, text, path) from None
+    return _anchored(settings, path.parent if path else Path())
+
+
+def supervised() -> bool:
+    """Whether this process is a child of `caretaker up`, and must end when its parent does."""
+    return os.environ.get("CARETAKER_SUPERVISED") == "1"
+
+
+def child_environment() -> dict[str, str]:
+    """The environment for a child process of `caretaker up`."""
+    return {**os.environ, "CARETAKER_SUPERVISED": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def read_text(path: Path) -> str:
+    """The file's UTF-8 text. InputError when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(
+            Place(str(path)), f"cannot be read: {error.strerror}", "check the path and its rights"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(Place(str(path)), f"is not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
+def _anchored(settings: Settings, base: Path) -> Settings:
+    def anchor(path: Path) -> Path:
+        return path if path.is_absolute() else base / path
+
+    rules = tuple(name if name.startswith("pack:") else str(anchor(Path(name))) for name in settings.rules)
+    return settings.model_copy(
+        update={
+            "data_dir": anchor(settings.data_dir),
+            "sites": tuple(anchor(site) for site in settings.sites),
+            "rules": rules,
+        }
+    )
+
+
+def _explain(error: ValidationError, text: str, path: Path | None) -> CaretakerError:
+    first = error.errors()[0]
+    where = tuple(part for part in first["loc"])
+    name = ".".join(str(part) for part in where)
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "there is no such setting"
+    remedy = "docs/settings.md lists every setting"
+    variable = f"CARETAKER_{'__'.join(map(str, where)).upper()}"
+    in_file = line_of(line_numbers(text), where) if path and variable not in os.environ else 0
+    if in_file:
+        return InputError(Place(str(path), in_file), f"{name}: {message}", remedy)
+    return CaretakerError(f"setting {name} ({variable}): {message}", remedy)

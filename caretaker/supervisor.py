@@ -1,0 +1,206 @@
+"""Keeps a set of child processes running: starts them, restarts those that end, stops them in reverse order.
+
+It decides when to restart (back-off from half a second, doubling to 30 s, forgotten after a minute's good run) and
+leaves a state file for `caretaker ps`. It knows nothing of what the children do.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from domain.errors import CaretakerError
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+GOOD_RUN = 60.0
+STOP_PATIENCE = 8.0  # seconds from SIGTERM to SIGKILL
+STATE_FILE = "supervisor.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """What to run: a name for people, the command line, and where its output goes (None: ours)."""
+
+    name: str
+    command: Sequence[str]
+    log: Path | None = None
+
+
+@dataclass(slots=True)
+class _Child:
+    spec: ChildSpec
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    restarts: int = 0
+    pause: float = FIRST_PAUSE
+    due: float = 0.0
+    last_exit: int | None = None
+    done: bool = False
+
+
+@dataclass
+class Supervisor:
+    """Runs children until `stop`; call `tick` often. `environment` is given to every child."""
+
+    run_dir: Path
+    environment: dict[str, str]
+    say: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    _children: dict[str, _Child] = field(default_factory=dict)
+
+    def add(self, spec: ChildSpec, *, start: bool = True) -> None:
+        """Take a child in; it starts at once unless told otherwise."""
+        self._children[spec.name] = child = _Child(spec)
+        if start:
+            self._start(child)
+            self._write_state()
+
+    def tick(self) -> None:
+        """Notice ended children and start those whose pause is over."""
+        changed = False
+        for child in self._children.values():
+            changed |= self._watch(child)
+        if changed:
+            self._write_state()
+
+    def pid(self, name: str) -> int | None:
+        """The process id of a running child."""
+        process = self._children[name].process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def restarts(self, name: str) -> int:
+        """How often the child was started again."""
+        return self._children[name].restarts
+
+    def finished(self, name: str) -> bool:
+        """Whether the child ended by itself with exit code 0; it is not started again."""
+        return self._children[name].done
+
+    def stop(self, names: Sequence[str] | None = None) -> None:
+        """SIGTERM to the children in reverse order, SIGKILL to those that stay; returns when all have ended."""
+        chosen = [child for name, child in self._children.items() if names is None or name in names]
+        running = [child for child in reversed(chosen) if child.process is not None and child.process.poll() is None]
+        for child in running:
+            _signal(child, signal.SIGTERM)
+        deadline = self.clock() + STOP_PATIENCE
+        for child in running:
+            assert child.process is not None
+            try:
+                child.process.wait(timeout=max(0.05, deadline - self.clock()))
+            except subprocess.TimeoutExpired:
+                self.say(f"{child.spec.name} did not stop in {STOP_PATIENCE:.0f} s and is killed")
+                _signal(child, signal.SIGKILL)
+                child.process.wait()
+            child.done = True
+        self._write_state()
+
+    def _start(self, child: _Child) -> None:
+        log = child.spec.log
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+        output = log.open("ab") if log is not None else None
+        try:
+            # A session of its own: Ctrl-C reaches only the supervisor, which stops the children in order.
+            child.process = subprocess.Popen(  # noqa: S603 - the command line is our own
+                list(child.spec.command), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=self.environment, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            if output is not None:
+                output.close()
+        child.started = self.clock()
+
+    def _watch(self, child: _Child) -> bool:
+        now = self.clock()
+        if child.done:
+            return False
+        if child.process is not None:
+            code = child.process.poll()
+            if code is None:
+                return False
+            child.process, child.last_exit = None, code
+            if code == 0:
+                child.done = True
+                return True
+            if now - child.started > GOOD_RUN:
+                child.pause = FIRST_PAUSE
+            child.due, child.pause = now + child.pause, min(child.pause * 2, LONGEST_PAUSE)
+            self.say(f"{child.spec.name} ended with {_describe(code)}; it starts again in {child.due - now:.1f} s")
+            return True
+        if now >= child.due:
+            child.restarts += 1
+            self._start(child)
+            return True
+        return False
+
+    def _write_state(self) -> None:
+        rows = [
+            {
+                "name": child.spec.name,
+                "pid": child.process.pid if child.process else None,
+                "restarts": child.restarts,
+                "last_exit": child.last_exit,
+                "command": list(child.spec.command),
+            }
+            for child in self._children.values()
+        ]
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        temporary = self.run_dir / (STATE_FILE + ".new")
+        temporary.write_text(json.dumps({"pid": os.getpid(), "children": rows}, indent=1))
+        temporary.replace(self.run_dir / STATE_FILE)
+
+
+def own_command(*words: str) -> list[str]:
+    """The command line that runs this same program with other words."""
+    return [sys.executable, "-m", "caretaker", *words]
+
+
+def claim_run_dir(run_dir: Path) -> None:
+    """Refuse to start twice on one data folder. CaretakerError names the process that runs already."""
+    pid = running_supervisor(run_dir)
+    if pid is not None and pid != os.getpid():
+        raise CaretakerError(
+            f"Caretaker runs on {run_dir.parent} already (process {pid})",
+            "stop it first (Ctrl-C there), or use another data_dir and other ports",
+        )
+
+
+def running_supervisor(run_dir: Path) -> int | None:
+    """The process id of the supervisor that owns the folder, when it is alive."""
+    try:
+        pid = int(json.loads((run_dir / STATE_FILE).read_text())["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return pid if alive(pid) else None
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of that id runs (a zombie does not count)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
+
+
+def _signal(child: _Child, number: signal.Signals) -> None:
+    assert child.process is not None
+    try:
+        child.process.send_signal(number)
+    except ProcessLookupError:
+        return
+
+
+def _describe(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

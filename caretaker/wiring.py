@@ -1,0 +1,79 @@
+"""Which concrete parts meet each seam: the only module that names a store, an engine and a channel.
+
+Every function is one straight line from settings to an object; nothing happens at import. Server only.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from caretaker.settings import Settings, read_text
+from domain.catalogue_file import load_catalogue
+from domain.errors import CaretakerError
+from domain.ports import Judge, SeriesStore
+from rules.engine import Engine
+from rules.loading import load_revision
+from rules.packs import load_pack_text
+from store.operational.store import OperationalStore
+from store.series_sqlite import SqliteSeriesStore
+
+
+def open_operational(settings: Settings) -> OperationalStore:
+    """The operational store, migrated to this program's version. CaretakerError when the folder cannot be written."""
+    _make_data_dir(settings)
+    return OperationalStore(f"sqlite:///{settings.operational_path}")
+
+
+def open_console(settings: Settings) -> OperationalStore:
+    """The operational store, as the command line and the API use it."""
+    return open_operational(settings)
+
+
+def open_series(settings: Settings) -> SeriesStore:
+    """The store of readings."""
+    _make_data_dir(settings)
+    return SqliteSeriesStore(settings.series_path)
+
+
+def judge_factory(series: SeriesStore) -> Callable[[str], Judge]:
+    """Makes the engine of a site; late data is judged with the stored readings."""
+
+    def make(site: str) -> Judge:
+        return Engine(site, history=series)
+
+    return make
+
+
+def rule_documents(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Name and text of each rule file or `pack:NAME`. InputError or CaretakerError when one cannot be read."""
+    documents = []
+    for name in names:
+        if name.startswith("pack:"):
+            documents.append((name, load_pack_text(name.removeprefix("pack:"))))
+        else:
+            documents.append((name, read_text(Path(name))))
+    return tuple(documents)
+
+
+def apply_configured(settings: Settings, store: OperationalStore, now: int) -> list[str]:
+    """Apply the configured site and rule files; the ids of the sites. A bad file stops before anything is changed."""
+    rules = rule_documents(settings.rules)
+    sites = []
+    for path in settings.sites:
+        text = read_text(path)
+        sites.append((load_catalogue(text, str(path)), path, text))
+    for catalogue, path, text in sites:
+        store.apply_site(catalogue.site, ((str(path), text),), "caretaker up", now)
+        if store.commissioned_at(catalogue.site) is None:
+            store.commission(catalogue.site, catalogue.commissioned_at or now, "caretaker up", now)
+        revision = store.apply_rules(catalogue.site, rules, "caretaker up", now)
+        load_revision(revision)
+    return store.sites()
+
+
+def _make_data_dir(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CaretakerError(
+            f"the data folder {settings.data_dir} cannot be made: {error.strerror}", "set data_dir to a writable folder"
+        ) from None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.readings import Reading
 
@@ -44,3 +44,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what it holds."""
+
+
+@runtime_checkable
+class RecordedTime(Protocol):
+    """What a source adds whose readings carry a recorded time of their own, not the agent's clock (a CSV replay).
+
+    Without it the agent takes `now` as the promise once `read(now)` was iterated to its end.
+    """
+
+    @property
+    def complete_until(self) -> int:
+        """UTC ms: nothing earlier than this follows, once what `read` returned was iterated to its end."""

@@ -1,0 +1,30 @@
+"""Shared by all tests: Hypothesis profiles, a real Mosquitto."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support import free_port, listens, needs, wait_until
+
+settings.register_profile("default", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("CARETAKER_TEST_PROFILE", "default"))
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[int]:
+    """A real Mosquitto in its default configuration on a free port of the loopback address; the port."""
+    program = needs("mosquitto", "mosquitto")
+    port = free_port()
+    with (tmp_path / "mosquitto.log").open("wb") as log:
+        process = subprocess.Popen([program, "-p", str(port)], stdout=log, stderr=log)
+    try:
+        wait_until(lambda: listens(port), 10, "mosquitto listens")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -1,0 +1,86 @@
+"""Who is there: agents as they announced themselves, the board's newest readings, processes' signs of life."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, or_, select
+
+from domain.readings import Quality
+from domain.records import AgentRow, Commit, Latest, ProcessRow
+from store.operational.upsert import new_column, upsert
+from store.schema import agents, latest, positions, processes
+
+
+def note_agents(connection: Connection, commit: Commit) -> None:
+    """Take over births and statuses; an agent that was only heard of by its packs is online with their boot."""
+    site, received = commit.site, commit.received
+    seen = [
+        {"site": site, "agent": p.agent, "online": True, "since": received, "boot": p.boot, "birth": ""}
+        for p in commit.positions
+    ]
+    upsert(connection, agents, seen, ())
+    for agent, online, boot in commit.statuses:
+        row = {"site": site, "agent": agent, "online": online, "since": received, "boot": boot, "birth": ""}
+        changed = or_(agents.c.online != online, agents.c.boot != boot)
+        # An offline speaks for its own boot only: a last will that comes late must not silence the successor.
+        counts = changed if online else and_(changed, agents.c.boot == boot)
+        upsert(connection, agents, [row], ("online", "since", "boot"), counts)
+    births = [
+        {"site": site, "agent": agent, "online": False, "since": received, "boot": "", "birth": _text(document)}
+        for agent, document in commit.births
+    ]
+    for birth in births:
+        upsert(connection, agents, [birth], ("birth",))
+
+
+def load_agents(connection: Connection, site: str) -> list[AgentRow]:
+    """Every agent seen at the site, by id."""
+    place, agent = positions.c, agents.c
+    same = and_(place.site == agent.site, place.agent == agent.agent, place.boot == agent.boot)
+    statement = select(agents, place.through).outerjoin(positions, same).where(agent.site == site)
+    rows = connection.execute(statement.order_by(agents.c.agent))
+    return [AgentRow(r.agent, r.online, r.since, r.boot, r.through or 0, r.birth) for r in rows]
+
+
+def flush_latest(connection: Connection, site: str, rows: Sequence[Latest]) -> None:
+    """Write the newest readings; one that is not newer in event time than what is there changes nothing."""
+    newest: dict[str, Latest] = {}
+    for row in rows:
+        if row.point not in newest or row.time > newest[row.point].time:
+            newest[row.point] = row
+    values = [
+        {
+            "site": site, "point": row.point, "time": row.time, "value": row.value, "quality": row.quality,
+            "received": row.received, "text": row.text,
+        }
+        for row in newest.values()
+    ]  # fmt: skip
+    columns = ("time", "value", "quality", "received", "text")
+    upsert(connection, latest, values, columns, new_column("time") > latest.c.time)
+
+
+def load_latest(connection: Connection, site: str) -> list[Latest]:
+    """The newest reading of every point, by point."""
+    rows = connection.execute(select(latest).where(latest.c.site == site).order_by(latest.c.point))
+    return [
+        Latest(r.point, r.time, float("nan") if r.value is None else r.value, Quality(r.quality), r.received, r.text)
+        for r in rows
+    ]
+
+
+def beat(connection: Connection, process: ProcessRow) -> None:
+    """Write a process's sign of life; a name has one row."""
+    row = {
+        "name": process.name, "pid": process.pid, "started_at": process.started_at, "beat_at": process.beat_at,
+        "info": process.info,
+    }  # fmt: skip
+    upsert(connection, processes, [row], ("pid", "started_at", "beat_at", "info"))
+
+
+def load_processes(connection: Connection) -> list[ProcessRow]:
+    """Every process that gave a sign of life, by name."""
+    rows = connection.execute(select(processes).order_by(processes.c.name))
+    return [ProcessRow(r.name, r.pid, r.started_at, r.beat_at, r.info) for r in rows]
+
+
+def _text(document: bytes) -> str:
+    return document.decode("utf-8", "replace")

@@ -1,0 +1,252 @@
+"""`OperationalStore`: one database behind the three protocols Ledger, Console and Outbox of `domain.ports`.
+
+It only opens transactions: what happens in them is in the module of each topic. A method is one transaction.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from domain.alarms import Alarm, AlarmEvent, AlarmKey, Transition
+from domain.records import (
+    AgentRow,
+    AlarmFilter,
+    Commit,
+    Committed,
+    DeadLetter,
+    Discovery,
+    Excursion,
+    JournalEntry,
+    Latest,
+    Position,
+    ProcessRow,
+    Revision,
+    SentNotice,
+    TransitionFilter,
+)
+from store.engine import Database
+from store.migrate import migrate
+from store.operational import agents, alarms, audit, catalogue, journal, letters, notices, transitions
+
+
+class OperationalStore:
+    """The operational store at `url` (`sqlite:////path/file`), brought to this program's schema when opened.
+
+    Safe to use from several threads and processes. CaretakerError when the URL or the database cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        try:
+            migrate(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    # Ledger
+
+    def sites(self) -> list[str]:
+        """Ids of the sites that have a catalogue."""
+        with self._database.read() as connection:
+            return catalogue.sites(connection)
+
+    def acquire(self, site: str, worker: str, now: int, ttl: int, epoch: int | None = None) -> int | None:
+        """Take or renew the site's lease: its epoch, or None while another worker holds it."""
+        with self._database.write() as connection:
+            return journal.acquire(connection, site, worker, now, ttl, epoch)
+
+    def positions(self, site: str) -> dict[str, Position]:
+        """The position of each agent."""
+        with self._database.read() as connection:
+            return journal.load_positions(connection, site)
+
+    def owners(self, site: str) -> dict[str, str]:
+        """Which agent owns each point that is owned."""
+        with self._database.read() as connection:
+            return journal.load_owners(connection, site)
+
+    def commit(self, commit: Commit) -> Committed:
+        """Write everything in one transaction. FencedError when the epoch is no longer the lease's."""
+        with self._database.write() as connection:
+            journal.check_lease(connection, commit)
+            n = journal.append(connection, commit)
+            journal.save_positions(connection, commit.site, commit.positions)
+            journal.save_owners(connection, commit.site, commit.owners, commit.received)
+            catalogue.discover(connection, commit.site, commit.discoveries)
+            agents.note_agents(connection, commit)
+            letters.keep(connection, commit.site, commit.dead_letters)
+            news = alarms.apply_events(connection, commit.site, commit.events, commit.received, commit.rules_revision)
+        return Committed(n, news)
+
+    def journal(self, site: str, after: int, limit: int) -> list[JournalEntry]:
+        """Entries with n > after, ascending, at most `limit`."""
+        with self._database.read() as connection:
+            return journal.entries(connection, site, after, limit)
+
+    def journal_end(self, site: str) -> int:
+        """The number of the newest entry; 0 when there was none."""
+        with self._database.read() as connection:
+            return journal.end(connection, site)
+
+    def snapshot(self, site: str) -> tuple[int, bytes] | None:
+        """The newest engine snapshot and the entry it was taken after."""
+        with self._database.read() as connection:
+            return journal.load_snapshot(connection, site)
+
+    def save_snapshot(self, site: str, n: int, blob: bytes, now: int) -> None:
+        """Keep the snapshot taken after entry `n`, replacing the older one."""
+        with self._database.write() as connection:
+            journal.save_snapshot(connection, site, n, blob, now)
+
+    def cursor(self, site: str, name: str) -> int:
+        """How far the reader `name` of the journal has come; 0 at first."""
+        with self._database.read() as connection:
+            return journal.load_cursor(connection, site, name)
+
+    def set_cursor(self, site: str, name: str, n: int) -> None:
+        """Everything up to entry `n` is done."""
+        with self._database.write() as connection:
+            journal.save_cursor(connection, site, name, n)
+
+    def trim(self, site: str, keep_after: int) -> int:
+        """Delete entries that nobody needs, in short transactions; how many."""
+        with self._database.read() as connection:
+            edge = journal.trim_edge(connection, site, keep_after)
+        deleted = 0
+        while True:
+            with self._database.write() as connection:
+                chunk = journal.trim_chunk(connection, site, edge)
+            if chunk == 0:
+                return deleted
+            deleted += chunk
+
+    def flush_latest(self, site: str, rows: Sequence[Latest]) -> None:
+        """Write the newest readings that changed."""
+        with self._database.write() as connection:
+            agents.flush_latest(connection, site, rows)
+
+    def site_revision(self, site: str, number: int | None = None) -> Revision | None:
+        """The catalogue's newest (or that) revision."""
+        with self._database.read() as connection:
+            return catalogue.site_revision(connection, site, number)
+
+    def rules_revision(self, site: str, number: int | None = None) -> Revision | None:
+        """The rules' newest (or that) revision."""
+        with self._database.read() as connection:
+            return catalogue.rules_revision(connection, site, number)
+
+    def commissioned_at(self, site: str) -> int | None:
+        """When the site went live; None while it is being commissioned."""
+        with self._database.read() as connection:
+            return catalogue.commissioned_at(connection, site)
+
+    def beat(self, process: ProcessRow) -> None:
+        """A sign of life of a process."""
+        with self._database.write() as connection:
+            agents.beat(connection, process)
+
+    # Console
+
+    def apply_site(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
+        """Store a catalogue revision (the same documents again give the present one back)."""
+        with self._database.write() as connection:
+            return catalogue.apply_site(connection, site, documents, by, now)
+
+    def apply_rules(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
+        """Store a rules revision (the same documents again give the present one back)."""
+        with self._database.write() as connection:
+            return catalogue.apply_rules(connection, site, documents, by, now)
+
+    def commission(self, site: str, at: int | None, by: str, now: int) -> None:
+        """Set when the site goes live, or None for "still being commissioned"; audited."""
+        with self._database.write() as connection:
+            catalogue.commission(connection, site, at, by, now)
+
+    def latest(self, site: str) -> list[Latest]:
+        """The newest reading of every point."""
+        with self._database.read() as connection:
+            return agents.load_latest(connection, site)
+
+    def alarms(self, where: AlarmFilter, limit: int, offset: int = 0) -> tuple[list[Alarm], int]:
+        """One page of alarms, the most pressing first, and how many there are in all."""
+        with self._database.read() as connection:
+            return alarms.find(connection, where, limit, offset)
+
+    def alarm(self, site: str, key: AlarmKey) -> Alarm | None:
+        """One alarm, or None when it was never raised."""
+        with self._database.read() as connection:
+            return alarms.load(connection, site, key)
+
+    def command(self, site: str, event: AlarmEvent, expected_version: int | None = None) -> Transition:
+        """Apply a person's event to the alarm, audited. NotFoundError, ConflictError, IllegalTransitionError."""
+        with self._database.write() as connection:
+            return alarms.command(connection, site, event, expected_version)
+
+    def transitions(self, where: TransitionFilter, limit: int, newest_first: bool = True) -> list[Transition]:
+        """Transitions by id."""
+        with self._database.read() as connection:
+            return transitions.find(connection, where, limit, newest_first)
+
+    def excursions(self, site: str, point: str | None, start: int, end: int) -> list[Excursion]:
+        """Excursions that overlap [start, end), by start."""
+        with self._database.read() as connection:
+            return transitions.find_excursions(connection, site, point, start, end)
+
+    def discoveries(self, site: str) -> list[Discovery]:
+        """Points that are published and not in the catalogue."""
+        with self._database.read() as connection:
+            return catalogue.load_discoveries(connection, site)
+
+    def dead_letters(self, site: str | None, limit: int, before: int | None = None) -> list[DeadLetter]:
+        """Newest first; ids below `before`."""
+        with self._database.read() as connection:
+            return letters.find(connection, site, limit, before)
+
+    def dead_letters_dropped(self) -> int:
+        """How many dead letters had to make room for newer ones."""
+        with self._database.read() as connection:
+            return letters.dropped(connection)
+
+    def agents(self, site: str) -> list[AgentRow]:
+        """Every agent seen at the site."""
+        with self._database.read() as connection:
+            return agents.load_agents(connection, site)
+
+    def processes(self) -> list[ProcessRow]:
+        """Every process that gave a sign of life."""
+        with self._database.read() as connection:
+            return agents.load_processes(connection)
+
+    def audit(self, site: str | None, limit: int, before: int | None = None) -> list[dict[str, object]]:
+        """Audit entries, newest first."""
+        with self._database.read() as connection:
+            return audit.entries(connection, site, limit, before)
+
+    def verify_audit(self, site: str) -> str | None:
+        """None when the site's chain of audit entries holds together, else what is wrong and where."""
+        with self._database.read() as connection:
+            return audit.verify(connection, site)
+
+    def audit_heads(self) -> dict[str, str]:
+        """The hash of each chain's newest entry, by site: keep it elsewhere, and a cut-off end shows."""
+        with self._database.read() as connection:
+            return audit.heads(connection)
+
+    # Outbox
+
+    def pending_notices(self, limit: int) -> list[Transition]:
+        """Transitions in the notification outbox that nobody has settled, by id."""
+        with self._database.read() as connection:
+            return notices.pending(connection, limit)
+
+    def settle_notice(self, notice: SentNotice) -> None:
+        """Log what was decided and sent, and take the transition out of the outbox, in one transaction."""
+        with self._database.write() as connection:
+            notices.settle(connection, notice)
+
+    def notices(self, limit: int) -> Iterator[SentNotice]:
+        """The delivery log, newest first."""
+        with self._database.read() as connection:
+            return iter(notices.find(connection, limit))

@@ -65,8 +65,8 @@ class SeriesStore(History, Protocol):
 
     def append(self, batch: ReadingBatch) -> AppendResult:
         """Store the rows durably. The same point, time and value (and quality) is a duplicate and changes nothing;
-        the same point and time with another value goes to the next free ms as `uncertain` with text
-        `time_collision`. Appending the same batch again stores nothing more."""
+        the same point and time with another value goes to the next free ms as `uncertain` (a bad one stays bad) with
+        text `time_collision` (and its own text after `: `). Appending the same batch again stores nothing more."""
 
     def window(self, site: str, point: str, start: int, end: int, step: int) -> Windows:
         """Readings with start <= time < end per step ms, windows aligned to `start`."""
@@ -115,6 +115,9 @@ class Ledger(Protocol):
     def journal_end(self, site: str) -> int:
         """The number of the newest entry; 0 when there was none."""
 
+    def journal_bytes(self, site: str) -> int:
+        """How many bytes the site's journal holds now: what its bound is compared with."""
+
     def snapshot(self, site: str) -> tuple[int, bytes] | None:
         """The newest engine snapshot and the entry it was taken after."""
 
@@ -128,7 +131,8 @@ class Ledger(Protocol):
         """Everything up to entry `n` is done."""
 
     def trim(self, site: str, keep_after: int) -> int:
-        """Delete entries with n <= min(keep_after, every cursor, the snapshot); how many."""
+        """Delete entries with n <= min(keep_after, every cursor, the snapshot); how many. Nothing while no reader has
+        set a cursor, or there is no snapshot."""
 
     def flush_latest(self, site: str, rows: Sequence[Latest]) -> None:
         """Write the newest readings that changed."""
@@ -163,16 +167,19 @@ class Console(Protocol):
         """Store a catalogue revision (the same documents again give the present one back)."""
 
     def apply_rules(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
-        """Store a rules revision (the same documents again give the present one back)."""
+        """Store a rules revision (the same documents again give the present one back). NotFoundError for a site
+        without a catalogue."""
 
     def commission(self, site: str, at: int | None, by: str, now: int) -> None:
-        """Set when the site goes live, or None for "still being commissioned"; audited."""
+        """Set when the site goes live, or None for "still being commissioned"; audited. NotFoundError for a site
+        without a catalogue."""
 
     def latest(self, site: str) -> list[Latest]:
         """The newest reading of every point."""
 
     def alarms(self, where: AlarmFilter, limit: int, offset: int = 0) -> tuple[list[Alarm], int]:
-        """One page, active and unanswered first, then by change, newest first; and how many there are in all."""
+        """One page, and how many there are in all: first what is active and unanswered, then what is open otherwise,
+        then what is normal; within each by change, newest first."""
 
     def alarm(self, site: str, key: AlarmKey) -> Alarm | None:
         """One alarm, or None when it was never raised."""

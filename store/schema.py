@@ -63,8 +63,8 @@ commissioning = Table("commissioning", metadata, _key("site"), _number("at", nul
 
 leases = Table("leases", metadata, _key("site"), _text("worker"), _number("epoch"), _number("until"))
 
-# The number of the newest entry outlives trimming, so numbers are never used twice.
-journal_ends = Table("journal_ends", metadata, _key("site"), _number("n"))
+# The number of the newest entry outlives trimming, so numbers are never used twice; `bytes` is what is held now.
+journal_ends = Table("journal_ends", metadata, _key("site"), _number("n"), _number("bytes"))
 journal = Table(
     "journal", metadata,
     _key("site"), Column("n", BigInteger, primary_key=True, autoincrement=False),

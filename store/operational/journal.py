@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from domain.batch import ReadingBatch, decode_batch, encode_batch
 from domain.errors import FencedError
@@ -45,21 +45,26 @@ def check_lease(connection: Connection, commit: Commit) -> None:
 
 def append(connection: Connection, commit: Commit) -> int:
     """Number and write the commit's entries; the number of the newest entry then."""
-    last = end(connection, commit.site)
+    last, size = _extent(connection, commit.site)
     if commit.entries:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"site": commit.site, "n": n, "received": commit.received, "kind": kind, "payload": _encode(content)}
             for n, (kind, content) in enumerate(commit.entries, last + 1)
         ]
         connection.execute(insert(journal), rows)
-        last += len(rows)
-        upsert(connection, journal_ends, [{"site": commit.site, "n": last}], ("n",))
+        last, size = last + len(rows), size + sum(len(row["payload"]) for row in rows)
+        upsert(connection, journal_ends, [{"site": commit.site, "n": last, "bytes": size}], ("n", "bytes"))
     return last
 
 
 def end(connection: Connection, site: str) -> int:
     """The number of the newest entry ever written; 0 when there was none."""
-    return connection.execute(select(journal_ends.c.n).where(journal_ends.c.site == site)).scalar() or 0
+    return _extent(connection, site)[0]
+
+
+def size(connection: Connection, site: str) -> int:
+    """How many bytes of payload the site's journal holds."""
+    return _extent(connection, site)[1]
 
 
 def entries(connection: Connection, site: str, after: int, limit: int) -> list[JournalEntry]:
@@ -127,8 +132,17 @@ def trim_chunk(connection: Connection, site: str, edge: int) -> int:
     oldest = connection.execute(select(func.min(journal.c.n)).where(journal.c.site == site)).scalar()
     if oldest is None or oldest > edge:
         return 0
-    until = min(edge, oldest + TRIM_CHUNK - 1)
-    return connection.execute(delete(journal).where(journal.c.site == site, journal.c.n <= until)).rowcount
+    old = (journal.c.site == site, journal.c.n <= min(edge, oldest + TRIM_CHUNK - 1))
+    freed = connection.execute(select(func.sum(func.length(journal.c.payload))).where(*old)).scalar_one()
+    connection.execute(
+        update(journal_ends).where(journal_ends.c.site == site).values(bytes=journal_ends.c.bytes - freed)
+    )
+    return connection.execute(delete(journal).where(*old)).rowcount
+
+
+def _extent(connection: Connection, site: str) -> tuple[int, int]:
+    row = connection.execute(select(journal_ends).where(journal_ends.c.site == site)).first()
+    return (0, 0) if row is None else (row.n, row.bytes)
 
 
 def _encode(content: ReadingBatch | Clock | ConfigChange) -> bytes:

@@ -90,6 +90,11 @@ class OperationalStore:
         with self._database.read() as connection:
             return journal.end(connection, site)
 
+    def journal_bytes(self, site: str) -> int:
+        """How many bytes the site's journal holds now: what its bound is compared with."""
+        with self._database.read() as connection:
+            return journal.size(connection, site)
+
     def snapshot(self, site: str) -> tuple[int, bytes] | None:
         """The newest engine snapshot and the entry it was taken after."""
         with self._database.read() as connection:
@@ -228,6 +233,11 @@ class OperationalStore:
         """None when the site's chain of audit entries holds together, else what is wrong and where."""
         with self._database.read() as connection:
             return audit.verify(connection, site)
+
+    def note(self, site: str, at: int, by: str, action: str, detail: dict[str, object]) -> None:
+        """Write an audit entry about something done outside of this store, e.g. a restored backup."""
+        with self._database.write() as connection:
+            audit.append(connection, site, at, by, action, site, detail)
 
     def audit_heads(self) -> dict[str, str]:
         """The hash of each chain's newest entry, by site: keep it elsewhere, and a cut-off end shows."""

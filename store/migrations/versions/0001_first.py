@@ -72,6 +72,7 @@ def _journal() -> None:
         "journal_ends",
         sa.Column("site", sa.String(length=127), nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("site", name=op.f("pk_journal_ends")),
     )
     op.create_table(

@@ -65,11 +65,11 @@ def load_config(path: Path) -> AgentConfig:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InputError(Place(str(path), line), "it is not UTF-8 text", "save it as UTF-8") from None
-    return parse_config(text, str(path), path.parent)
+    return parse_config(text, str(path))
 
 
-def parse_config(text: str, file: str, folder: Path) -> AgentConfig:
-    """The configuration in that text; `file` is named in errors, `folder` is where relative paths begin."""
+def parse_config(text: str, file: str) -> AgentConfig:
+    """The configuration in that text; `file` is named in errors, and in its folder relative paths begin."""
     root = parse_tables(text, file)
     root.check_keys(*KEYS)
     outbox = root.table("outbox")
@@ -77,14 +77,14 @@ def parse_config(text: str, file: str, folder: Path) -> AgentConfig:
     return AgentConfig(
         site=root.id("site"),
         agent=root.id("agent"),
-        broker=_broker(root, folder),
-        data_dir=folder / Path(root.text("data_dir")).expanduser(),
+        broker=_broker(root),
+        data_dir=root.path("data_dir"),
         sample_interval=root.duration("sample_interval", "10s", least=100),
         outbox_bytes=outbox.size("max_bytes", "200MB", least=LEAST_OUTBOX_BYTES),
         outbox_age=outbox.duration("max_age", "30d", least=60_000),
         sources=_sources(root),
         trust_clock=root.boolean("trust_clock", False),
-        produced_log=folder / Path(root.text("produced_log")) if "produced_log" in root else None,
+        produced_log=root.path("produced_log") if "produced_log" in root else None,
     )
 
 
@@ -95,7 +95,7 @@ def _sources(root: Table) -> tuple[tuple[str, Table], ...]:
     return tuple((table.text("kind"), table) for table in tables)
 
 
-def _broker(root: Table, folder: Path) -> Broker:
+def _broker(root: Table) -> Broker:
     text = root.text("broker")
     hint = 'write broker = "mqtt://host:1883", or mqtts:// for TLS, or mqtt://user:password@host'
     try:
@@ -108,14 +108,14 @@ def _broker(root: Table, folder: Path) -> Broker:
         raise root.error("broker is not an address of an MQTT broker", hint, "broker")
     password = unquote(url.password or "")
     if "password_file" in root:
-        password = _password(root, folder)
+        password = _password(root)
         if not url.username:
             raise root.error("password_file without a user", 'write broker = "mqtt://user@host"', "broker")
     return Broker(host, port or _SCHEMES[url.scheme], url.scheme == "mqtts", unquote(url.username or ""), password)
 
 
-def _password(root: Table, folder: Path) -> str:
-    path = folder / Path(root.text("password_file")).expanduser()
+def _password(root: Table) -> str:
+    path = root.path("password_file")
     try:
         password = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -7,6 +7,7 @@ import difflib
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
 from typing import Any
 
 from domain.errors import InputError, Place
@@ -129,6 +130,17 @@ class Table(Mapping[str, Any]):
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise self.error(f"{key} = {value!r} is not a whole number from {least} to {most}", "", key)
         return value
+
+    def integers(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers; empty when it is absent."""
+        value = self._values.get(key, [])
+        if not isinstance(value, list) or not all(type(item) is int for item in value):
+            raise self.error(f"{key} = {value!r} is not a list of whole numbers", f"{key} = [32767]", key)
+        return tuple(value)
+
+    def path(self, key: str, default: str | None = None) -> FilePath:
+        """A path; a relative one begins at the configuration file's folder."""
+        return FilePath(self._file).parent / FilePath(self.text(key, default)).expanduser()
 
     def boolean(self, key: str, default: bool) -> bool:
         """True or false."""

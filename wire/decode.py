@@ -7,7 +7,7 @@ may write a point, and does not touch numbers that a device sends as error codes
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from msgspec import UNSET
@@ -81,7 +81,7 @@ def decode_pack(
         pack.take_base(record)
         if index == 0:
             pack.take_header(record)
-        if index in read.broken:
+        if read.broken and index in read.broken:
             pack.rejected.append(read.broken[index])
             continue
         refused = pack.take(index, record)
@@ -101,12 +101,16 @@ class _Slot:
     states: Mapping[str, int]
     two_valued: bool
     index: int = -1
+    as_is: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.as_is = self.factor == 1.0 and self.offset == 0.0
 
     def stored(self, value: float, base_value: float) -> float:
         """The value in the unit of store; what needs no arithmetic is kept to the last bit (also -0.0)."""
         if base_value:
             value += base_value
-        return value if self.factor == 1.0 and self.offset == 0.0 else self.factor * value + self.offset
+        return value if self.as_is else self.factor * value + self.offset
 
 
 _NO_VALUE = Rejection(DeadReason.BAD_VALUE, "there is no value: write v (number), vb (true or false) or vs (text)")
@@ -162,7 +166,7 @@ class _Pack:
         """Add the record's reading or gap, if it has one; a rejection when it cannot be taken."""
         if record.gap is not UNSET:
             return self._take_gap(record.gap)
-        if _is_header_only(index, record):
+        if not record.n and _is_header_only(index, record):
             return None
         unit = record.u or self.base_unit
         key = (self.base_name, record.n, unit)
@@ -171,20 +175,33 @@ class _Pack:
             slot = self.slots[key] = _slot(self.base_name + record.n, unit, self.points)
         if isinstance(slot, Rejection):
             return slot
-        time = self._time(self.base_time + record.t)
-        if isinstance(time, Rejection):
-            return time
+        seconds = self.base_time + record.t
+        if _EARLIEST_SECONDS <= seconds <= _LATEST_SECONDS:
+            time = int(1000.0 * seconds + 0.5)
+        else:
+            unusual = self._unusual_time(seconds)
+            if isinstance(unusual, Rejection):
+                return unusual
+            time = unusual
         value, quality, text = record.v, _GOOD, ""
         if value is UNSET or record.vs is not UNSET or record.vb is not UNSET or record.q != "good":
             understood = _understand(record, slot, self.base_value)
             if isinstance(understood, Rejection):
                 return understood
             value, quality, text = understood
-        else:
+        elif self.base_value or not slot.as_is:
             value = slot.stored(value, self.base_value)
         if value > LARGEST_VALUE or value < -LARGEST_VALUE:
             return Rejection(DeadReason.BAD_VALUE, f"{value!r} is beyond any measurement (±{LARGEST_VALUE:g})")
-        self._append(slot, time, value, quality, text)
+        if slot.index < 0:
+            slot.index = self.names.setdefault(slot.name, len(self.names))
+            self.units[slot.name] = slot.unit
+        if text:
+            self.texts[len(self.time)] = text
+        self.point.append(slot.index)
+        self.time.append(time)
+        self.value.append(value)
+        self.quality.append(quality)
         return None
 
     def decoded(self) -> DecodedPack:
@@ -205,20 +222,8 @@ class _Pack:
             tuple(self.rejected),
         )
 
-    def _append(self, slot: _Slot, time: int, value: float, quality: int, text: str) -> None:
-        if slot.index < 0:
-            slot.index = self.names.setdefault(slot.name, len(self.names))
-            self.units[slot.name] = slot.unit
-        if text:
-            self.texts[len(self.time)] = text
-        self.point.append(slot.index)
-        self.time.append(time)
-        self.value.append(value)
-        self.quality.append(quality)
-
-    def _time(self, seconds: float) -> int | Rejection:
-        if _EARLIEST_SECONDS <= seconds <= _LATEST_SECONDS:
-            return int(1000.0 * seconds + 0.5)
+    def _unusual_time(self, seconds: float) -> int | Rejection:
+        """A time that is not plausible as it stands: relative, or wrong."""
         if abs(seconds) < _RELATIVE_BELOW:
             if self.sequenced:
                 return Rejection(
@@ -255,7 +260,7 @@ class _Pack:
 
 def _is_header_only(index: int, record: Record) -> bool:
     """Whether the record only carries base fields or the pack's header, and no reading."""
-    if record.n or record.v is not UNSET or record.vs is not UNSET or record.vb is not UNSET or record.q != "good":
+    if record.v is not UNSET or record.vs is not UNSET or record.vb is not UNSET or record.q != "good":
         return False
     if record.vd is not UNSET or record.s is not UNSET:
         return False

@@ -10,6 +10,9 @@ from types import MappingProxyType
 
 from domain.alarms import Priority
 from domain.catalogue import Label
+from domain.errors import Place
+
+_UNTITLED = Label("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +98,20 @@ class Rule:
     id: str
     applies_to: Selector
     levels: tuple[Level, ...]
-    title: Label = Label("")
+    title: Label = _UNTITLED
     latching: bool = False
     max_gap: int | None = None
     basis: Basis | None = None
-    cause: Label = Label("")
-    consequence: Label = Label("")
-    response: Label = Label("")
+    cause: Label = _UNTITLED
+    consequence: Label = _UNTITLED
+    response: Label = _UNTITLED
     time_to_respond: int | None = None
     escalate: Escalation = Escalation()
 
 
 @dataclass(frozen=True)
 class RuleSet:
-    """Rules by id, in the file's order."""
+    """Rules by id, in the file's order; `places` says where each was read (for messages, not part of its meaning)."""
 
     rules: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))
+    places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)

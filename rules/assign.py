@@ -1,0 +1,52 @@
+"""Which rules judge which points: by name, or by metric and asset type of the catalogue.
+
+With a catalogue only its points are judged. Without one (a backtest that has only readings) a rule names its points
+directly, or takes every point with its metric as soon as it is seen; asset types are then unknown and match nothing.
+"""
+
+from domain.catalogue import Catalogue
+from domain.ids import parse_point
+from rules.model import RuleSet, Selector
+from rules.plan import Plan, plan_of
+
+OpenPlan = tuple[str, str, Plan]  # (point or "", metric or "", plan)
+
+
+def plans_by_point(catalogue: Catalogue, rules: RuleSet) -> dict[str, list[Plan]]:
+    """The plans of every point that a rule judges, in the order of the catalogue and the rules."""
+    found: dict[str, list[Plan]] = {}
+    for asset in catalogue.assets:
+        for point in asset.points:
+            plans = [
+                plan_of(rule, point)
+                for rule in rules.rules.values()
+                if selects(rule.applies_to, point.name, point.metric, asset.type)
+            ]
+            if plans:
+                found[point.name] = plans
+    return found
+
+
+def selects(selector: Selector, name: str, metric: str, asset_type: str) -> bool:
+    """Whether the selector takes that point of a catalogue."""
+    if selector.point:
+        return selector.point == name
+    return selector.metric == metric and (not selector.asset_types or asset_type in selector.asset_types)
+
+
+def open_plans(rules: RuleSet) -> list[OpenPlan]:
+    """The plans for points that no catalogue describes."""
+    return [
+        (rule.applies_to.point, rule.applies_to.metric, plan_of(rule, None))
+        for rule in rules.rules.values()
+        if rule.applies_to.point or not rule.applies_to.asset_types
+    ]
+
+
+def open_plans_of(plans: list[OpenPlan], name: str) -> list[Plan]:
+    """Those of them that judge the point."""
+    try:
+        metric = parse_point(name).metric
+    except ValueError:
+        metric = ""
+    return [plan for point, wanted, plan in plans if point == name or (not point and wanted == metric)]

@@ -1,0 +1,378 @@
+"""The rule engine of one site: readings and promises in, alarm events out; pure, in event time, deterministic.
+
+It decides when a condition begins, steps and ends, for the alarm log (docs/engine.md says it exactly). It holds
+condition state only: what people owe is `domain.lifecycle`'s. It does no I/O except to ask the given `History` about
+late data, and reads no clock: time comes with every call. `prefilter=False` judges reading by reading, to hold the
+fast path to the plain meaning in tests.
+"""
+
+from heapq import heappop, heappush
+
+import numpy as np
+
+from domain.alarms import AlarmEvent, AlarmKey, EventKind, Reason
+from domain.batch import Int64s, ReadingBatch, Span
+from domain.catalogue import Catalogue
+from domain.ports import History
+from domain.records import Revision
+from rules.assign import OpenPlan, open_plans, open_plans_of, plans_by_point
+from rules.condition import Change, Condition
+from rules.frontier import MOST_WAITING, WAIT, Agent, by_point_and_time, settle_clashes
+from rules.kernel import fire_before, run
+from rules.late import judge_again, stretches
+from rules.loading import load_revision
+from rules.model import RuleSet
+from rules.plan import NEVER, Plan
+from rules.points import PointTable, Track, segments
+from rules.recent import Columns, join
+from rules.revisit import OLDEST_JUDGED, Counters, Doubt, Past, enter, reconsider
+from rules.silence import Silence
+from rules.snapshot import decode_into, encode
+
+RETROACTIVE = 60_000  # ms between event and detection beyond which a transition is yesterday's news
+_MOST_STRANGERS = 65_536  # names of unjudged points that are remembered as such
+
+
+class Engine:
+    """Meets `domain.ports.Judge`. `counters` says what it did out of the ordinary."""
+
+    def __init__(self, site: str, history: History | None = None, *, prefilter: bool = True) -> None:
+        self.site = site
+        self.prefilter = prefilter
+        self.counters = Counters()
+        self.past = Past(site, history)
+        self.table = PointTable()
+        self.silence = Silence()
+        self.agents: dict[str, Agent] = {}
+        self.agents_by_number: list[Agent] = []
+        self.open: list[OpenPlan] = []
+        self.has_catalogue = False
+        self.commissioned_at: int | None = None
+        self._numbers: dict[str, int] = {}
+        self._said: list[tuple[int, int, int, Track, Change]] = []
+        self._track: Track | None = None
+
+    def feed(self, batch: ReadingBatch) -> list[AlarmEvent]:
+        """Take accepted readings, and move the frontier of each span's agent to its `upto`."""
+        received = batch.received
+        events = self._silent(self.silence.advance(received, self.silence.connected), received)
+        names = np.array([self._number(name, received) for name in batch.points], np.int64)
+        events += self._arrivals(batch)
+        number = names[batch.point] if len(batch.points) else np.zeros(0, np.int64)
+        for span in batch.spans or (Span("", 0, len(batch), 0),):
+            part = slice(span.start, span.stop)
+            rows = Columns(number[part], batch.time[part], batch.value[part], batch.quality[part])
+            if len(rows.point) and rows.point.min() < 0:
+                rows = rows.take(rows.point >= 0)
+            events += self._span(self._agent(span.agent), rows, span.upto, received)
+        return events
+
+    def advance(self, agent: str, until: int) -> list[AlarmEvent]:
+        """Nothing of `agent` earlier than `until` (UTC ms) follows; counts as a promise of it."""
+        mover = self._agent(agent)
+        mover.promised = True
+        return self._move(mover, max(mover.frontier, until), max(until, self.silence.now or until))
+
+    def clock(self, now: int, connected: bool) -> list[AlarmEvent]:
+        """Ingest's time is `now`, its broker connection stands or not: judges no-data and foreign devices.
+
+        Agents without promises are waited for 60 s, and not given up while nothing can be heard.
+        """
+        events = self._silent(self.silence.advance(now, connected), now)
+        for agent in self.agents_by_number if connected else ():
+            if not agent.promised and agent.frontier > -NEVER and now - WAIT > agent.frontier:
+                events += self._move(agent, now - WAIT, now)
+        return events
+
+    def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
+        """Catalogue and rules as of now; conditions that no longer apply close. InputError for a bad rules document."""
+        return self.set_rules(catalogue, RuleSet() if rules is None else load_revision(rules), now)
+
+    def set_rules(self, catalogue: Catalogue | None, rules: RuleSet, now: int) -> list[AlarmEvent]:
+        """As `configure`, with rules at hand. Without a catalogue, rules name points or metrics, and answers are
+        required of everything. ValueError for a rule that cannot be judged; then nothing was changed."""
+        if catalogue is None:
+            opened = open_plans(rules)
+            known = dict.fromkeys([*self.table.names, *self.silence.points])
+            wanted = {name: open_plans_of(opened, name) for name in known}
+        else:
+            opened, wanted = [], plans_by_point(catalogue, rules)
+        events = self._silent(self.silence.advance(now, self.silence.connected), now)
+        self.has_catalogue = catalogue is not None
+        self.commissioned_at = None if catalogue is None else catalogue.commissioned_at
+        points = {} if catalogue is None else catalogue.by_name
+        self.open = opened
+        self._numbers.clear()
+        events += self._close(wanted, set(rules.rules), None if catalogue is None else set(points), now)
+        self._watch(wanted, now)
+        for name, plans in wanted.items():
+            events += self._install(name, plans, points[name].interval if name in points else None, now)
+        return events
+
+    def snapshot(self) -> bytes:
+        """The whole state, for `restore`; one version of the format."""
+        return encode(self)
+
+    def restore(self, blob: bytes) -> None:
+        """Continue from a snapshot; ValueError when it is of another format (then replay the journal instead)."""
+        decode_into(self, blob)
+        self._numbers.clear()
+
+    def requeue(self) -> None:
+        """Fill the queues of deadlines from the conditions, after a restore."""
+        for point in range(len(self.table.names)):
+            self._queue(point, again=True)
+
+    def _number(self, name: str, now: int) -> int:
+        """The judged point of that name, or -1; a point that no catalogue describes is taken up when first seen."""
+        number = self._numbers.get(name)
+        if number is not None:
+            return number
+        if self.open and name not in self.table.numbers and name not in self.silence.points:
+            plans = open_plans_of(self.open, name)
+            self._watch({name: plans}, now)
+            self._install(name, plans, None, now)
+        number = self.table.numbers.get(name, -1)
+        if number >= 0 and not self.table.tracks[number]:
+            number = -1
+        if len(self._numbers) >= _MOST_STRANGERS + len(self.table.names):
+            self._numbers.clear()
+        self._numbers[name] = number
+        return number
+
+    def _agent(self, name: str) -> Agent:
+        agent = self.agents.get(name)
+        if agent is None:
+            agent = self.agents[name] = Agent(len(self.agents_by_number))
+            self.agents_by_number.append(agent)
+        return agent
+
+    def _arrivals(self, batch: ReadingBatch) -> list[AlarmEvent]:
+        if not self.silence.points or not len(batch):
+            return []
+        points = np.array([self.silence.points.get(name, -1) for name in batch.points], np.int64)
+        return self._silent(self.silence.arrive(batch.received, points[batch.point], batch.time), batch.received)
+
+    def _span(self, agent: Agent, rows: Columns, upto: int, received: int) -> list[AlarmEvent]:
+        late: Columns | None = None
+        if len(rows.time):
+            self._attribute(agent, rows.point)
+            old = rows.time < np.maximum(agent.frontier, self.table.floor[rows.point])
+            if old.any():
+                late, rows = rows.take(old), rows.take(~old)
+            agent.waiting = join(agent.waiting, rows)
+            agent.waiting, dropped = settle_clashes(agent.waiting, self.table.last_time, self.table.recent)
+            self.counters.duplicates += dropped
+        events = self._move(agent, agent.target(upto, received), received)
+        if late is not None:
+            events += self._take_late(agent, late, received)
+        excess = len(agent.waiting.time) - MOST_WAITING
+        if excess > 0:
+            self.counters.forced += excess
+            oldest = int(np.partition(agent.waiting.time, excess - 1)[excess - 1])
+            events += self._move(agent, oldest, received)
+        return events
+
+    def _attribute(self, agent: Agent, points: Int64s) -> None:
+        """The points are this agent's from now on; what a former one promised about them stands."""
+        owner = self.table.owner[points]
+        if (owner == agent.number).all():
+            return
+        for point in np.unique(points[owner != agent.number]).tolist():
+            former = int(self.table.owner[point])
+            self.table.owner[point] = agent.number
+            if former < 0:
+                continue
+            before = self.agents_by_number[former]
+            self.table.floor[point] = max(int(self.table.floor[point]), before.frontier)
+            moved = before.waiting.point == point
+            agent.waiting = join(agent.waiting, before.waiting.take(moved))
+            before.waiting = before.waiting.take(~moved)
+            self._queue(point, again=True)
+
+    def _move(self, agent: Agent, target: int, detected: int) -> list[AlarmEvent]:
+        """Apply what the frontier reaches, then let pass what is due before it."""
+        agent.frontier = target
+        if len(agent.waiting.time):
+            rows = agent.release(target)
+            if len(rows.time):
+                self._apply(by_point_and_time(rows))
+        while agent.deadlines and agent.deadlines[0][0] < target:
+            due, point, place = heappop(agent.deadlines)
+            tracks = self.table.tracks[point]
+            if self.table.owner[point] != agent.number or place >= len(tracks):
+                continue
+            track = tracks[place]
+            if track.condition.due == due:
+                self._track = track
+                fire_before(track.condition, target, self._emit)
+                self.table.refresh(point)
+                self._queue(point)
+        return self._delivered(detected)
+
+    def _apply(self, rows: Columns) -> None:
+        """Judge readings sorted by point and time, all newer than what was applied before."""
+        first, length = segments(rows.point)
+        if self.prefilter:
+            quiet = self.table.quiet(rows)
+            loud = np.flatnonzero(~np.logical_and.reduceat(quiet, first))
+        else:
+            loud = np.arange(len(first))
+        self.table.note(rows, first, length)
+        stop = first + length
+        for start, end in zip(first[loud].tolist(), stop[loud].tolist(), strict=True):
+            point = int(rows.point[start])
+            time, value, quality = rows.time[start:end], rows.value[start:end], rows.quality[start:end]
+            for track in self.table.tracks[point]:
+                self._track = track
+                run(track.condition, time, value, quality, self._emit, self.prefilter)
+            self.table.refresh(point)
+            self._queue(point)
+
+    def _queue(self, point: int, again: bool = False) -> None:
+        """Put the point's deadlines into its agent's queue."""
+        owner = int(self.table.owner[point])
+        if owner < 0:
+            return
+        for track in self.table.tracks[point]:
+            due = track.condition.due
+            if due != NEVER and (again or due != track.queued):
+                heappush(self.agents_by_number[owner].deadlines, (due, point, track.place))
+            track.queued = due
+
+    def _take_late(self, agent: Agent, rows: Columns, detected: int) -> list[AlarmEvent]:
+        """Judge the past again for the points with late readings, once per point."""
+        events: list[AlarmEvent] = []
+        too_old = rows.time < agent.frontier - OLDEST_JUDGED
+        self.counters.unjudged += int(too_old.sum())
+        rows = rows.take(~too_old)
+        for point in dict.fromkeys(rows.point.tolist()):
+            frontier = max(agent.frontier, int(self.table.floor[point]))
+            whole = self.table.recent.complete(point)
+            doubt, ahead = enter(self.table, point, rows.take(rows.point == point), frontier, self.counters)
+            agent.waiting = join(agent.waiting, ahead)
+            if doubt.oldest == NEVER:
+                continue
+            if not doubt.complete and self.past.history is None:
+                self.counters.unjudged += 1
+                continue
+            name = self.table.names[point]
+            for track in self.table.tracks[point]:
+                changes = reconsider(track, self.past, doubt, name, frontier, whole, self.prefilter)
+                events += [self._event(track.condition.plan, name, change, detected) for change in changes]
+            self.table.refresh(point)
+            self._queue(point)
+        return events
+
+    def _close(
+        self, wanted: dict[str, list[Plan]], rules: set[str], points: set[str] | None, now: int
+    ) -> list[AlarmEvent]:
+        """End what is active under a definition that no longer stands; forget the no-data conditions among them."""
+        events: list[AlarmEvent] = []
+        for number, name in enumerate(self.table.names):
+            for track in self.table.tracks[number]:
+                plan, level = track.condition.plan, track.condition.level
+                if level >= 0 and plan not in wanted.get(name, ()):
+                    events.append(self._closing(plan, name, level, rules, points, now))
+            if name not in wanted and self.table.tracks[number]:
+                self.table.set_plans(number, [], None)
+        kept: list[int] = []
+        for slot, (name, plan) in enumerate(zip(self.silence.slot_points, self.silence.plans, strict=True)):
+            if plan in wanted.get(name, ()):
+                kept.append(slot)
+            elif self.silence.levels[slot] >= 0:
+                events.append(self._closing(plan, name, self.silence.levels[slot], rules, points, now))
+        if len(kept) < len(self.silence.plans):
+            self.silence.keep(kept)
+        return events
+
+    def _closing(
+        self, plan: Plan, name: str, level: int, rules: set[str], points: set[str] | None, now: int
+    ) -> AlarmEvent:
+        reason = Reason.RULE_CHANGED
+        if plan.rule not in rules:
+            reason = Reason.RULE_REMOVED
+        elif points is not None and name not in points:
+            reason = Reason.POINT_REMOVED
+        return self._event(plan, name, Change(EventKind.CLOSE, reason, now, now, level, float("nan")), now)
+
+    def _watch(self, wanted: dict[str, list[Plan]], now: int) -> None:
+        """Begin to wait for data where a no-data rule is new."""
+        watched = set(zip(self.silence.slot_points, self.silence.plans, strict=True))
+        new = [(name, plan) for name, plans in wanted.items() for plan in plans if plan.silence]
+        self.silence.add([pair for pair in new if pair not in watched], now)
+
+    def _install(self, name: str, plans: list[Plan], interval: int | None, now: int) -> list[AlarmEvent]:
+        """Judge the point by these plans; a new one begins with the state that the recent readings give it."""
+        valued = [plan for plan in plans if not plan.silence]
+        if not valued:
+            if name in self.table.numbers:
+                self.table.set_plans(self.table.numbers[name], [], None)
+            return []
+        point = self.table.add(name)
+        before = set(map(id, self.table.tracks[point]))
+        self.table.set_plans(point, valued, interval)
+        fresh = [track for track in self.table.tracks[point] if id(track) not in before]
+        events = [event for track in fresh for event in self._seed(track, name, now)]
+        self.table.refresh(point)
+        self._queue(point, again=True)
+        return events
+
+    def _seed(self, track: Track, name: str, now: int) -> list[AlarmEvent]:
+        owner = int(self.table.owner[track.point])
+        if owner < 0:
+            return []
+        plan = track.condition.plan
+        frontier = max(self.agents_by_number[owner].frontier, int(self.table.floor[track.point]))
+        doubt = Doubt(track.point, self.table.recent.read(track.point), frontier, True)
+        whole = self.table.recent.complete(track.point)
+        rows, to_the_end = self.past.stretch(doubt, name, frontier - plan.lookback, whole)
+        if not to_the_end:
+            return []
+        fresh, changes = judge_again(plan, rows, frontier, -1, self.prefilter)
+        track.condition = fresh
+        if fresh.level < 0:
+            return []
+        first = stretches(changes, seeded=False)[-1].first
+        assert first is not None
+        # The new definition holds from the moment to which the readings are known, not from before it was made.
+        change = first._replace(at=frontier, level=fresh.level, value=fresh.value)
+        track.log.take(change)
+        return [self._event(plan, name, change, now)]
+
+    def _emit(self, condition: Condition, change: Change) -> None:
+        track = self._track
+        assert track is not None
+        track.log.take(change)
+        self._said.append((change.at, track.point, track.place, track, change))
+
+    def _delivered(self, detected: int) -> list[AlarmEvent]:
+        if not self._said:
+            return []
+        said, self._said = self._said, []
+        said.sort(key=lambda one: one[:3])
+        names = self.table.names
+        return [
+            self._event(track.condition.plan, names[point], change, detected) for _, point, _, track, change in said
+        ]
+
+    def _silent(self, changes: list[tuple[int, Change]], detected: int) -> list[AlarmEvent]:
+        plans, names = self.silence.plans, self.silence.slot_points
+        return [self._event(plans[slot], names[slot], change, detected) for slot, change in changes]
+
+    def _event(self, plan: Plan, point: str, change: Change, detected: int) -> AlarmEvent:
+        answer = not self.has_catalogue or (self.commissioned_at is not None and change.at >= self.commissioned_at)
+        return AlarmEvent(
+            kind=change.kind,
+            key=AlarmKey(plan.rule, point),
+            reason=change.reason,
+            at=change.at,
+            detected_at=detected,
+            since=change.since,
+            priority=plan.levels[change.level].priority,
+            level=change.level,
+            value=None if change.value != change.value else change.value,
+            latching=plan.latching,
+            retroactive=detected - change.at > RETROACTIVE,
+            answer_required=answer,
+        )

@@ -1,0 +1,125 @@
+"""Every judged point in columns: what the live pre-filter needs to see that a reading changes nothing.
+
+`low` to `high` is the band of values that leaves every condition of a settled point as it is; a point with a running
+delay is not settled, and all its readings are judged.
+"""
+
+import numpy as np
+
+from domain.batch import Int64s
+from rules.condition import Condition
+from rules.late import Log
+from rules.plan import NEVER, Bools, Plan, bad_rows
+from rules.recent import Columns, Recent
+
+LEAST_KEPT, MOST_KEPT, KEPT_WITHOUT_INTERVAL = 64, 1024, 256  # readings per point
+
+
+class Track:
+    """One rule at one point: its condition, what was said, its place, and the deadline that is queued."""
+
+    __slots__ = ("condition", "log", "place", "point", "queued")
+
+    def __init__(self, plan: Plan, point: int, place: int) -> None:
+        self.condition = Condition(plan)
+        self.log = Log()
+        self.point = point
+        self.place = place
+        self.queued = NEVER
+
+
+class PointTable:
+    """Points by number; columns have room for more points than there are."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.numbers: dict[str, int] = {}
+        self.tracks: list[list[Track]] = []
+        self.recent = Recent()
+        self.owner = np.zeros(0, np.int64)
+        self.floor = np.zeros(0, np.int64)
+        self.last_time = np.zeros(0, np.int64)
+        self.last_value = np.zeros(0, np.float64)
+        self.low = np.zeros(0, np.float64)
+        self.high = np.zeros(0, np.float64)
+        self.settled = np.zeros(0, np.bool_)
+
+    def add(self, name: str) -> int:
+        """The number of the point, new or not."""
+        number = self.numbers.get(name)
+        if number is not None:
+            return number
+        number = len(self.names)
+        self.names.append(name)
+        self.numbers[name] = number
+        self.tracks.append([])
+        if number >= len(self.owner):
+            self._grow(max(64, 2 * number))
+        return number
+
+    def _grow(self, room: int) -> None:
+        self.owner = _grown(self.owner, room, -1)
+        self.floor = _grown(self.floor, room, -NEVER)
+        self.last_time = _grown(self.last_time, room, -NEVER)
+        self.last_value = np.concatenate((self.last_value, np.full(room - len(self.last_value), np.nan)))
+        self.low = np.concatenate((self.low, np.full(room - len(self.low), -np.inf)))
+        self.high = np.concatenate((self.high, np.full(room - len(self.high), np.inf)))
+        self.settled = np.concatenate((self.settled, np.ones(room - len(self.settled), np.bool_)))
+
+    def set_plans(self, point: int, plans: list[Plan], interval: int | None) -> None:
+        """Judge the point by these plans from now on, keeping the tracks of those that are not new."""
+        kept = {track.condition.plan: track for track in self.tracks[point]}
+        self.tracks[point] = [kept.get(plan) or Track(plan, point, 0) for plan in plans]
+        for place, track in enumerate(self.tracks[point]):
+            track.place = place
+            track.queued = NEVER
+        if plans:
+            lookback = max(plan.lookback for plan in plans)
+            wanted = KEPT_WITHOUT_INTERVAL if not interval else lookback * 3 // (2 * interval) + 16
+            self.recent.ensure(point, min(MOST_KEPT, max(LEAST_KEPT, wanted)))
+        self.last_value[point] = np.nan
+        self.refresh(point)
+
+    def refresh(self, point: int) -> None:
+        """Work out the quiet band again, after a condition of the point moved."""
+        low, high = -np.inf, np.inf
+        for track in self.tracks[point]:
+            condition = track.condition
+            if not condition.settled:
+                self.settled[point] = False
+                return
+            for level, state in zip(condition.plan.levels, condition.levels, strict=True):
+                band = level.quiet_band(state.phase != 0)
+                low, high = max(low, band[0]), min(high, band[1])
+        self.low[point], self.high[point], self.settled[point] = low, high, True
+
+    def quiet(self, rows: Columns) -> Bools:
+        """Which readings change nothing, if all of their point's are quiet: value in the band, as before, or bad."""
+        point, value = rows.point, rows.value
+        in_band = (value >= self.low[point]) & (value <= self.high[point])
+        same = value == self.last_value[point]
+        quiet: Bools = self.settled[point] & (in_band | same | bad_rows(value, rows.quality))
+        return quiet
+
+    def note(self, rows: Columns, first: Int64s, length: Int64s) -> None:
+        """Enter applied readings, sorted by point and time: newest time, last good value, recent ones."""
+        self.recent.append(rows, first, length)
+        last = first + length - 1
+        self.last_time[rows.point[last]] = rows.time[last]
+        good = ~bad_rows(rows.value, rows.quality)
+        if good[last].all():
+            self.last_value[rows.point[last]] = rows.value[last]
+            return
+        point, value = rows.point[good], rows.value[good]
+        ends = np.flatnonzero(np.append(point[1:] != point[:-1], True)) if len(point) else first[:0]
+        self.last_value[point[ends]] = value[ends]
+
+
+def segments(point: Int64s) -> tuple[Int64s, Int64s]:
+    """First row and length of each point's stretch in sorted rows (at least one row)."""
+    first = np.flatnonzero(np.concatenate(([True], point[1:] != point[:-1])))
+    return first, np.diff(np.append(first, len(point)))
+
+
+def _grown(column: Int64s, room: int, blank: int) -> Int64s:
+    return np.concatenate((column, np.full(room - len(column), blank, np.int64)))

@@ -1,0 +1,122 @@
+"""No data: judged by arrival, not by event time, and only while ingest itself can hear.
+
+A point is alive when a reading arrives within the delay of its own event: a backlog is not life, a bad reading is.
+The clock of arrival counts only time between two moments at which the broker connection stood; what remained of a
+delay when it was lost remains after it is back. Due strictly before now: what arrives at the due moment is in time.
+"""
+
+from collections.abc import Mapping
+from itertools import groupby
+
+import numpy as np
+
+from domain.alarms import EventKind, Reason
+from domain.batch import Int64s
+from rules.condition import Change
+from rules.plan import ENTERED, LEFT, NEVER, Kind, Plan
+
+_NOTHING = float("nan")
+
+
+class Silence:
+    """All no-data conditions of a site. A slot is one rule at one point; each of its levels is a row of the columns."""
+
+    def __init__(self) -> None:
+        self.now: int | None = None
+        self.connected = True
+        self.counted = 0  # ms of connected time so far: the time base of `due`
+        self.points: dict[str, int] = {}
+        self.plans: list[Plan] = []
+        self.slot_points: list[str] = []
+        self.levels: list[int] = []  # per slot: the highest active level or -1
+        self.slot = np.zeros(0, np.int64)
+        self.row_point = np.zeros(0, np.int64)
+        self.delay = np.zeros(0, np.int64)
+        self.due = np.zeros(0, np.int64)
+        self.heard = np.zeros(0, np.int64)  # arrival of the last fresh reading, or the start of watching
+        self.active = np.zeros(0, np.bool_)
+
+    def add(self, watched: list[tuple[str, Plan]], now: int) -> None:
+        """Watch these points from now on."""
+        if not watched:
+            return
+        rows = [
+            (len(self.plans) + number, self.points.setdefault(point, len(self.points)), level.on_delay)
+            for number, (point, plan) in enumerate(watched)
+            for level in plan.levels
+        ]
+        slot, point, delay = np.array(rows, np.int64).T
+        self.slot = np.concatenate((self.slot, slot))
+        self.row_point = np.concatenate((self.row_point, point))
+        self.delay = np.concatenate((self.delay, delay))
+        self.due = np.concatenate((self.due, self.counted + delay))
+        self.heard = np.concatenate((self.heard, np.full(len(rows), now, np.int64)))
+        self.active = np.concatenate((self.active, np.zeros(len(rows), np.bool_)))
+        self.plans += [plan for _, plan in watched]
+        self.slot_points += [name for name, _ in watched]
+        self.levels += [-1] * len(watched)
+
+    def keep(self, slots: list[int]) -> None:
+        """Forget every slot but these."""
+        rows = np.concatenate([np.flatnonzero(self.slot == slot) for slot in slots] or [np.zeros(0, np.int64)])
+        renumber = {slot: number for number, slot in enumerate(slots)}
+        self.slot = np.array([renumber[slot] for slot in self.slot[rows].tolist()], np.int64)
+        self.delay, self.due, self.heard = self.delay[rows], self.due[rows], self.heard[rows]
+        self.active = self.active[rows]
+        self.plans = [self.plans[slot] for slot in slots]
+        self.slot_points = [self.slot_points[slot] for slot in slots]
+        self.levels = [self.levels[slot] for slot in slots]
+        self.points = {}
+        for point in self.slot_points:
+            self.points.setdefault(point, len(self.points))
+        self.row_point = np.array([self.points[self.slot_points[slot]] for slot in self.slot.tolist()], np.int64)
+
+    def advance(self, now: int, connected: bool) -> list[tuple[int, Change]]:
+        """Arrival time is `now`; what became due on the way, as (slot, change) in order of time."""
+        if self.now is None or now > self.now:
+            if self.now is not None and self.connected and connected:
+                self.counted += now - self.now
+            self.now = now
+        self.connected = connected
+        overdue = np.flatnonzero(self.due < self.counted)
+        changes: list[tuple[int, Change]] = []
+        passed = sorted((int(self.due[row]), int(self.slot[row]), row) for row in overdue.tolist())
+        for (due, slot), rows in groupby(passed, key=lambda entry: entry[:2]):
+            for _, _, row in rows:
+                self.due[row], self.active[row] = NEVER, True
+                heard = int(self.heard[row])
+            # Due moments pass only in connected time, and the present stretch of it began before this one.
+            changes += self._change(slot, self.now - (self.counted - due), heard)
+        return changes
+
+    def arrive(self, received: int, points: Int64s, times: Int64s) -> list[tuple[int, Change]]:
+        """Readings of these points (numbers of `self.points`, -1 = none) with these event times arrived."""
+        judged = points >= 0
+        newest = np.full(len(self.points), -NEVER, np.int64)
+        np.maximum.at(newest, points[judged], times[judged])
+        fresh = received - newest[self.row_point] <= self.delay
+        self.due[fresh] = self.counted + self.delay[fresh]
+        self.heard[fresh] = received
+        returned = np.flatnonzero(fresh & self.active)
+        self.active[fresh] = False
+        slots = dict.fromkeys(self.slot[returned].tolist())
+        return [pair for slot in slots for pair in self._change(slot, received, received)]
+
+    def _change(self, slot: int, at: int, since: int) -> list[tuple[int, Change]]:
+        rows = np.flatnonzero(self.slot == slot)
+        before, after = self.levels[slot], max(np.flatnonzero(self.active[rows]).tolist(), default=-1)
+        self.levels[slot] = after
+        if before == after:
+            return []
+        if before < 0:
+            return [(slot, self._said(slot, EventKind.RAISE, ENTERED, at, since, after))]
+        if after < 0:
+            return [(slot, self._said(slot, EventKind.CLEAR, LEFT, at, since, before))]
+        up = after > before
+        kind, reason = (EventKind.STEP_UP, Reason.STEPPED_UP) if up else (EventKind.STEP_DOWN, Reason.STEPPED_DOWN)
+        return [(slot, Change(kind, reason, at, since, after, _NOTHING))]
+
+    def _said(
+        self, slot: int, kind: EventKind, words: Mapping[Kind, Reason], at: int, since: int, level: int
+    ) -> Change:
+        return Change(kind, words[self.plans[slot].levels[level].kind], at, since, level, _NOTHING)

@@ -1,0 +1,246 @@
+"""The engine's whole state as bytes, and back: restore and go on equals never having stopped, exactly.
+
+MessagePack with a version; columns are little-endian bytes. It carries the resolved plans, so a restored engine needs
+no configuration to go on; configuring it with what was in force changes nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from rules.condition import Condition, LevelState
+from rules.frontier import Agent
+from rules.late import Said
+from rules.plan import Plan
+from rules.points import PointTable, Track
+from rules.recent import Columns
+from rules.revisit import Counters
+from rules.silence import Silence
+
+if TYPE_CHECKING:
+    from rules.engine import Engine
+
+_FORMAT = 1
+
+
+class _Rows(msgspec.Struct, array_like=True):
+    point: bytes
+    time: bytes
+    value: bytes
+    quality: bytes
+
+
+class _Agent(msgspec.Struct, array_like=True):
+    name: str
+    frontier: int
+    promised: bool
+    waiting: _Rows
+
+
+class _Track(msgspec.Struct, array_like=True):
+    plan: int
+    levels: list[tuple[int, int, int, int]]
+    edge: int
+    value: float | None
+    code: int
+    level: int
+    due: int
+    said: list[Said]
+    floor: int
+
+
+class _Point(msgspec.Struct, array_like=True):
+    name: str
+    owner: int
+    floor: int
+    last_time: int
+    last_value: float | None
+    capacity: int
+    complete: bool
+    recent: _Rows
+    tracks: list[_Track]
+
+
+class _Silence(msgspec.Struct, array_like=True):
+    now: int | None
+    connected: bool
+    counted: int
+    watched: list[tuple[str, int]]
+    levels: list[int]
+    due: bytes
+    heard: bytes
+    active: bytes
+
+
+class _State(msgspec.Struct, array_like=True):
+    version: int
+    site: str
+    has_catalogue: bool
+    commissioned_at: int | None
+    plans: list[Plan]
+    open: list[tuple[str, str, int]]
+    agents: list[_Agent]
+    points: list[_Point]
+    silence: _Silence
+    counters: Counters
+
+
+class _Version(msgspec.Struct, array_like=True):
+    version: int
+
+
+class _Plans:
+    """Each plan once, by number."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Plan, int] = {}
+
+    def number(self, plan: Plan) -> int:
+        return self.numbers.setdefault(plan, len(self.numbers))
+
+
+def encode(engine: "Engine") -> bytes:
+    """The state of the engine, between two calls of it."""
+    plans = _Plans()
+    table, silence = engine.table, engine.silence
+    state = _State(
+        _FORMAT,
+        engine.site,
+        engine.has_catalogue,
+        engine.commissioned_at,
+        [],
+        [(point, metric, plans.number(plan)) for point, metric, plan in engine.open],
+        [_Agent(name, one.frontier, one.promised, _rows(one.waiting)) for name, one in engine.agents.items()],
+        [_point(table, number, plans) for number in range(len(table.names))],
+        _silence(silence, plans),
+        engine.counters,
+    )
+    state.plans = list(plans.numbers)
+    return msgspec.msgpack.encode(state)
+
+
+def decode_into(engine: "Engine", blob: bytes) -> None:
+    """Make the engine what it was. ValueError for bytes of another format or another site; then nothing was changed."""
+    try:
+        version = msgspec.msgpack.decode(blob, type=_Version).version
+        if version != _FORMAT:
+            raise ValueError(f"engine snapshot of format {version}; this program reads {_FORMAT}")
+        state = msgspec.msgpack.decode(blob, type=_State)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not an engine snapshot: {error}") from error
+    if state.site != engine.site:
+        raise ValueError(f"snapshot of site {state.site!r}, not of {engine.site!r}")
+    engine.has_catalogue, engine.commissioned_at = state.has_catalogue, state.commissioned_at
+    engine.open = [(point, metric, state.plans[number]) for point, metric, number in state.open]
+    engine.counters = state.counters
+    engine.silence = _restored_silence(state.silence, state.plans)
+    engine.table = PointTable()
+    for stored in state.points:
+        _restore_point(engine.table, stored, state.plans)
+    engine.agents, engine.agents_by_number = {}, []
+    for number, one in enumerate(state.agents):
+        agent = Agent(number)
+        agent.frontier, agent.promised, agent.waiting = one.frontier, one.promised, _columns(one.waiting)
+        engine.agents[one.name] = agent
+        engine.agents_by_number.append(agent)
+    engine.requeue()
+
+
+def _rows(rows: Columns) -> _Rows:
+    return _Rows(
+        rows.point.astype("<i8").tobytes(),
+        rows.time.astype("<i8").tobytes(),
+        rows.value.astype("<f8").tobytes(),
+        rows.quality.tobytes(),
+    )
+
+
+def _columns(rows: _Rows) -> Columns:
+    return Columns(
+        np.frombuffer(rows.point, "<i8").astype(np.int64),
+        np.frombuffer(rows.time, "<i8").astype(np.int64),
+        np.frombuffer(rows.value, "<f8").astype(np.float64),
+        np.frombuffer(rows.quality, np.uint8).copy(),
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value
+
+
+def _point(table: PointTable, point: int, plans: _Plans) -> _Point:
+    return _Point(
+        table.names[point],
+        int(table.owner[point]),
+        int(table.floor[point]),
+        int(table.last_time[point]),
+        _number(float(table.last_value[point])),
+        table.recent.room(point),
+        table.recent.complete(point),
+        _rows(table.recent.read(point)),
+        [_track(track, plans) for track in table.tracks[point]],
+    )
+
+
+def _track(track: Track, plans: _Plans) -> _Track:
+    condition = track.condition
+    return _Track(
+        plans.number(condition.plan),
+        [(state.phase, state.since, state.accrued, state.mark) for state in condition.levels],
+        condition.edge,
+        _number(condition.value),
+        condition.code,
+        condition.level,
+        condition.due,
+        track.log.said,
+        track.log.floor,
+    )
+
+
+def _restore_point(table: PointTable, stored: _Point, plans: list[Plan]) -> None:
+    point = table.add(stored.name)
+    table.owner[point], table.floor[point] = stored.owner, stored.floor
+    table.last_time[point] = stored.last_time
+    table.recent.ensure(point, stored.capacity)
+    table.recent.replace(point, _columns(stored.recent))
+    if not stored.complete:
+        table.recent.forget(point)
+    for place, one in enumerate(stored.tracks):
+        track = Track(plans[one.plan], point, place)
+        _restore_condition(track.condition, one)
+        track.log.said, track.log.floor = one.said, one.floor
+        table.tracks[point].append(track)
+    table.last_value[point] = float("nan") if stored.last_value is None else stored.last_value
+    table.refresh(point)
+
+
+def _restore_condition(condition: Condition, stored: _Track) -> None:
+    condition.levels = [LevelState(*state) for state in stored.levels]
+    condition.edge, condition.code = stored.edge, stored.code
+    condition.value = float("nan") if stored.value is None else stored.value
+    condition.level, condition.due = stored.level, stored.due
+
+
+def _silence(silence: Silence, plans: _Plans) -> _Silence:
+    return _Silence(
+        silence.now,
+        silence.connected,
+        silence.counted,
+        [(name, plans.number(plan)) for name, plan in zip(silence.slot_points, silence.plans, strict=True)],
+        silence.levels,
+        silence.due.astype("<i8").tobytes(),
+        silence.heard.astype("<i8").tobytes(),
+        silence.active.tobytes(),
+    )
+
+
+def _restored_silence(stored: _Silence, plans: list[Plan]) -> Silence:
+    silence = Silence()
+    silence.add([(name, plans[number]) for name, number in stored.watched], 0)
+    silence.now, silence.connected, silence.counted = stored.now, stored.connected, stored.counted
+    silence.levels = stored.levels
+    silence.due = np.frombuffer(stored.due, "<i8").astype(np.int64)
+    silence.heard = np.frombuffer(stored.heard, "<i8").astype(np.int64)
+    silence.active = np.frombuffer(stored.active, np.bool_).copy()
+    return silence

@@ -1,0 +1,127 @@
+"""Whether a set of rules makes sense for a site: what a person should know before the rules are applied.
+
+It decides nothing and changes nothing; which points a rule judges is decided in `rules.assign`.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.catalogue import Catalogue, Point
+from domain.errors import Place
+from domain.units import Quantity
+from rules.assign import selects
+from rules.model import Limit, Rule, RuleSet, StateIs
+
+
+class Weight(StrEnum):
+    """An error makes the rule useless for that site; a warning may be meant."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong or odd about a rule at a site; printed as `file:line: weight: message`."""
+
+    weight: Weight
+    rule: str
+    message: str
+    remedy: str = ""
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        remedy = f"\n  remedy: {self.remedy}" if self.remedy else ""
+        return f"{where}{self.weight}: rule {self.rule!r}: {self.message}{remedy}"
+
+
+def select(rule: Rule, catalogue: Catalogue) -> list[Point]:
+    """The points of the catalogue that the rule judges, in its order."""
+    return [
+        point
+        for asset in catalogue.assets
+        for point in asset.points
+        if selects(rule.applies_to, point.name, point.metric, asset.type)
+    ]
+
+
+def check_against(ruleset: RuleSet, catalogue: Catalogue) -> list[Finding]:
+    """What is wrong or odd about the rules at that site: a point or state that is not there, a limit on a state."""
+    findings: list[Finding] = []
+    for rule in ruleset.rules.values():
+        place = ruleset.places.get(rule.id)
+        points = select(rule, catalogue)
+        if not points:
+            findings.append(_nothing_matches(rule, catalogue, place))
+        for point in points:
+            findings.extend(_kind_mismatch(rule, point, place))
+    return findings
+
+
+def check_without_site(ruleset: RuleSet, points: Iterable[str]) -> list[Finding]:
+    """What cannot be judged when only the names of the points are known: asset types, names of states, other points."""
+    findings: list[Finding] = []
+    names = set(points)
+    metrics = {name.partition("/")[2] for name in names}
+    for rule in ruleset.rules.values():
+        place, selector = ruleset.places.get(rule.id), rule.applies_to
+        if selector.asset_types:
+            message, remedy = "it selects by asset_type, which only a site's catalogue knows", "give --site"
+        elif selector.point and selector.point not in names:
+            message = f"there are no readings of {selector.point}"
+            remedy = _near(selector.point, names)
+        elif selector.metric and selector.metric not in metrics:
+            message, remedy = f"there are no readings of any …/{selector.metric}", _near(selector.metric, metrics)
+        elif any(isinstance(state, str) for level in rule.levels for state in _states(level.condition)):
+            message, remedy = "names of states are known only to a site's catalogue", "give --site, or use the number"
+        else:
+            continue
+        findings.append(Finding(Weight.WARNING, rule.id, message, remedy, place))
+    return findings
+
+
+def _nothing_matches(rule: Rule, catalogue: Catalogue, place: Place | None) -> Finding:
+    selector = rule.applies_to
+    if selector.point:
+        remedy = _near(selector.point, catalogue.by_name) or "add the point to the site's file"
+        message = f"{catalogue.site} has no point {selector.point}"
+        return Finding(Weight.ERROR, rule.id, message, remedy, place)
+    types = ", ".join(selector.asset_types) or "any asset"
+    message = f"it judges nothing: {catalogue.site} has no point {selector.metric!r} of {types}"
+    return Finding(Weight.WARNING, rule.id, message, "", place)
+
+
+def _kind_mismatch(rule: Rule, point: Point, place: Place | None) -> Iterable[Finding]:
+    is_state = point.unit.quantity is Quantity.STATE
+    for level in rule.levels:
+        if isinstance(level.condition, Limit) and is_state:
+            yield Finding(
+                Weight.ERROR, rule.id, f"{point.name} is a state, and a limit needs a measured value",
+                "write for example condition: {state: fault}", place,
+            )  # fmt: skip
+            return
+        if isinstance(level.condition, StateIs) and not is_state:
+            yield Finding(
+                Weight.ERROR, rule.id, f"{point.name} is measured in {point.unit.code}, it has no states",
+                "write above or below, or give the point its states in the site's file", place,
+            )  # fmt: skip
+            return
+        for state in _states(level.condition):
+            known = point.states if isinstance(state, str) else point.states.values()
+            if state not in known and (point.states or isinstance(state, str)):
+                names = ", ".join(f"{name} ({number})" for name, number in point.states.items()) or "none"
+                yield Finding(
+                    Weight.ERROR, rule.id, f"{point.name} has no state {state!r}", f"its states: {names}", place
+                )
+
+
+def _states(condition: object) -> tuple[str | float, ...]:
+    return condition.states if isinstance(condition, StateIs) else ()
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f"did you mean {near[0]}?" if near else ""

@@ -168,7 +168,8 @@ class _Pack:
             return self._take_gap(record.gap)
         if not record.n and _is_header_only(index, record):
             return None
-        unit = record.u or self.base_unit
+        # A base unit is meant for the numbers of the pack, not for the states among them.
+        unit = record.u or ("" if record.v is UNSET else self.base_unit)
         key = (self.base_name, record.n, unit)
         slot = self.slots.get(key)
         if slot is None:
@@ -195,7 +196,7 @@ class _Pack:
             return Rejection(DeadReason.BAD_VALUE, f"{value!r} is beyond any measurement (±{LARGEST_VALUE:g})")
         if slot.index < 0:
             slot.index = self.names.setdefault(slot.name, len(self.names))
-            self.units[slot.name] = slot.unit
+            self.units[slot.name] = slot.unit or self.units.get(slot.name, "")
         if text:
             self.texts[len(self.time)] = text
         self.point.append(slot.index)

@@ -136,7 +136,9 @@ def split_packs(
 def _record(reading: Reading, units: Mapping[str, str], base: int) -> tuple[Record, str]:
     """The record without base name, and the base name that it needs (`asset/`)."""
     asset, slash, metric = reading.point.partition("/")
-    record = Record(n=metric, u=units.get(reading.point, ""), t=(reading.time - base * 1000) / 1000)
+    record = Record(n=metric, u=units.get(reading.point, ""))
+    if offset := reading.time - base * 1000:
+        record.t = offset / 1000
     value, text, quality = reading.value, reading.text, reading.quality
     if not abs(value) <= LARGEST_VALUE:
         # Also NaN. Registers read in the wrong word order give such numbers: evidence of a fault, not a measurement.

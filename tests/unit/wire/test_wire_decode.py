@@ -87,6 +87,17 @@ def test_base_fields_hold_until_others_come() -> None:
     assert pack.point.tolist() == [0, 0, 0, 1, 1]
 
 
+def test_a_base_unit_is_not_meant_for_the_states_of_the_pack() -> None:
+    pack = decode([{"bu": "Cel", "n": "fridge-1/temperature", "v": 4}, {"n": "fridge-1/door", "vb": True}])
+    assert (pack.value.tolist(), pack.rejected) == ([4.0, 1.0], ())
+
+
+def test_a_point_that_is_first_heard_with_a_fault_still_has_its_unit() -> None:
+    for order in (1, -1):
+        pack = decode([{"n": "new-1/x", "u": "Cel", "v": 4}, {"n": "new-1/x", "vs": "crc error"}][::order])
+        assert pack.units == {"new-1/x": "Cel"}
+
+
 def test_a_base_value_is_added_before_the_unit_is_converted() -> None:
     pack = decode([{"bn": "meter-1/", "bv": 1000, "n": "energy", "u": "Wh", "v": 500}, {"n": "energy", "v": 1}])
     assert pack.value.tolist() == pytest.approx([1.5, 1001.0])

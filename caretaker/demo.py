@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from caretaker.commands.up import start_core, wait_for_port
 from caretaker.process import now_ms
@@ -195,8 +196,8 @@ class Demo:
             self.say(describe(row, live_at))
 
 
-class Progress:
-    """How far the history has come, shown to a person; the default shows nothing."""
+class Progress(Protocol):
+    """Shows a person how far the history has come."""
 
     def begin(self, total: int) -> None:
         """`total` readings are to come."""

@@ -58,6 +58,7 @@ class _Walker:
         path: Path = ()
         for name in names:
             path = (*path, name)
+            self.lines.setdefault(path, self._line())
             if path in self._counts:
                 path = (*path, self._counts[path] - 1)
         return path

@@ -21,7 +21,7 @@ STEPS_PER_BLOCK = HOUR // STEP
 _BLOCKS_KEPT = 12  # hours; a search for a fault's start goes back and forth over a few
 _DAYS_KEPT = 4
 
-KITCHEN_MEAN, KITCHEN_SEASON, KITCHEN_DAY, COOKING_WARMTH = 22.0, 4.0, 1.0, 2.5  # °C
+KITCHEN_MEAN, KITCHEN_SEASON, KITCHEN_DAY, COOKING_WARMTH = 24.0, 3.0, 1.0, 2.5  # °C
 PLANT_ROOM_MEAN = 25.0
 
 

@@ -183,14 +183,14 @@ def make_fault(
     return Fault(name, kind, target, begin, end, MappingProxyType(parameters))
 
 
-def fault_head(node: Node) -> tuple[FaultKind, FaultSpec, dict[str, Node]]:
-    """Kind, specification and fields of an entry, unknown words refused."""
+def fault_head(node: Node, *further: str) -> tuple[FaultKind, FaultSpec, dict[str, Node]]:
+    """Kind, specification and fields of an entry; words other than the kind's and `further` are refused."""
     entries = node.entries()
     if "kind" not in entries:
         raise node.error("'kind' is missing", "add a line 'kind: …' here")
     kind = FaultKind(entries["kind"].text(one_of=tuple(FaultKind)))
     spec = SPECS[kind]
-    return kind, spec, node.fields(("kind", "target"), ("id", "start", "duration", "until", *spec.parameters))
+    return kind, spec, node.fields(("kind", "target"), ("id", "start", "duration", "until", *spec.parameters, *further))
 
 
 def read_moment(node: Node, start: int) -> int:

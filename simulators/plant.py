@@ -57,9 +57,10 @@ def no_effects(assets: int, rows: int) -> Effects:
 class PlantState:
     """The plant at `time` (UTC ms, on the step grid). Columns: T thermal rows, A assets in the catalogue's order.
 
-    `air`, `product` °C; `on` the machine is called for and `off_for` seconds since it was; `frost` in defrost periods;
-    `defrosting`; `ready` a hot holding has reached its temperature; `humidity` %; `door` open in the step that ended
-    here; `power` (A,) W of each asset by itself; `peak` (T,) W at a start within the step, else 0; `energy` (A,) J.
+    `air`, `product` °C; `on` the machine is called for and `off_for` seconds since it was; `stirred` the air is moved;
+    `frost` in defrost periods; `defrosting`; `ready` a hot holding has reached its temperature; `humidity` %; `door`
+    open in the step that ended here; `power` (A,) W of each asset by itself; `peak` (T,) W at a start within the step,
+    else 0; `energy` (A,) J; `running` (A,) by the timetable; `supplied` (A,); `broken` (A,).
     """
 
     time: int
@@ -67,6 +68,7 @@ class PlantState:
     product: Floats
     on: Flags
     off_for: Floats
+    stirred: Flags
     frost: Floats
     defrosting: Flags
     ready: Flags
@@ -103,8 +105,8 @@ class PlantModel:
             [float(generator(self.seed, asset.id, "meter").uniform(2e9, 4e10)) for asset in self.catalogue.assets]
         )
         return PlantState(
-            time - time % STEP, air, thermal.setpoint.copy(), no, thermal.min_off.copy(), np.full(rows, 0.5), no, no,
-            np.full(rows, 70.0), no, np.zeros(assets), np.zeros(rows), counted,
+            time - time % STEP, air, thermal.setpoint.copy(), no, thermal.min_off.copy(), no, np.full(rows, 0.5), no,
+            no, np.full(rows, 70.0), no, np.zeros(assets), np.zeros(rows), counted,
             np.zeros(assets, np.bool_), np.ones(assets, np.bool_), np.zeros(assets, np.bool_),
         )  # fmt: skip
 
@@ -138,6 +140,7 @@ class PlantModel:
             product,
             on,
             np.where(on, 0.0, state.off_for + DT),
+            on & (effects.draw > 0.0) & (effects.fan > 0.0),
             frost,
             defrosting,
             service & (state.ready | (air >= thermal.setpoint - thermal.half_band)),

@@ -167,7 +167,7 @@ class _Quantities:
         value, moving, text = np.zeros(self.size), np.ones(self.size), np.zeros(self.size, np.int64)
         air = before.air + (after.air - before.air) * share
         value[self.air] = air[self.air_of]
-        moving[self.air] = after.on[self.air_of]
+        moving[self.air] = after.stirred[self.air_of]
         value[self.product] = (before.product + (after.product - before.product) * share)[self.product_of]
         value[self.humid] = (before.humidity + (after.humidity - before.humidity) * share)[self.humid_of]
         value[self.door] = after.door[self.door_of]

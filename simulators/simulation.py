@@ -4,6 +4,7 @@ What is seen at a moment does not depend on the moments looked at before: the ph
 and values between two grid points are joined by lines.
 """
 
+import copy
 from collections.abc import Sequence
 
 from domain.catalogue import Catalogue
@@ -43,6 +44,13 @@ class Simulation:
         self.effects = EffectsOfFaults(self.catalogue, self.model.thermal, self.faults, holds)
         self.sensors = Sensors(self.model, self.faults, self._stuck)
         self._breakages = [fault for fault in self.faults if fault.kind in _BREAKAGES]
+
+    def branch(self, faults: Sequence[Fault], holds: Sequence[Hold] = ()) -> "Simulation":
+        """Another future of the same present: what happens to it leaves this simulation as it is."""
+        other = copy.copy(self)
+        other._stuck = dict(self._stuck)
+        other.set_faults(faults, holds)
+        return other
 
     def step(self) -> PlantState:
         """One physics step further."""

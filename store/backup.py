@@ -81,7 +81,7 @@ def backup(data_dir: Path, target: Path, now: int) -> Backup:
             partial = Path(folder) / "archive"
             _write_tar(partial, manifest, copies, compress=target.suffix in (".gz", ".tgz"))
             partial.replace(target)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise CaretakerError(f"no backup was made: {error}", "check the path, its rights and the free space") from error
     return Backup(target, manifest)
 
@@ -208,7 +208,10 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> None:
 def _check_stores(folder: Path, manifest: Manifest, now: int, by: str) -> None:
     for file in manifest.files:
         with closing(sqlite3.connect(folder / file.name)) as connection:
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            try:
+                verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            except sqlite3.DatabaseError as error:
+                verdict = str(error)
         if verdict != "ok":
             raise CaretakerError(f"{file.name} in the backup is damaged: {verdict}", "use another backup")
     with closing(OperationalStore(f"sqlite:///{folder / OPERATIONAL_FILE}")) as store:

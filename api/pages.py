@@ -1,0 +1,256 @@
+"""The pages for people: the board, an asset, the alarms, and the form that acknowledges. HTML that works without
+scripts.
+
+They call the same operations as the JSON routes and decide nothing of their own. A refused command comes back as a page
+in the same words as the API's problem.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import jinja2
+from fastapi import APIRouter, FastAPI, Form, Query, Request
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api import parameters as given
+from api.assets import Static, add_static
+from api.board import Standing, open_alarms, tally
+from api.charts import RANGES
+from api.i18n import COOKIE, choose, language
+from api.models import Acknowledge
+from api.operations import Operations, SiteState
+from api.problems import Problem
+from api.settings import ApiSettings
+from api.view import View
+from domain.alarms import AlarmKey, AlarmState, Priority
+from domain.errors import NotFoundError
+from domain.ids import PointName
+from domain.records import AlarmFilter, TransitionFilter
+
+NAME_COOKIE = "caretaker_name"
+_YEAR = 365 * 24 * 3600
+_ON_ASSET = 50
+_PER_PAGE = 25
+_LOG_PER_PAGE = 50
+
+SiteQuery = Annotated[str | None, Query(alias="site")]
+
+
+def install(app: FastAPI, operations: Operations, settings: ApiSettings) -> None:
+    """Add every page, the static files and the problem page to the app."""
+    static = Static(settings.cache_dir)
+    pages = Pages(operations, settings, static)
+    app.state.problem_page = pages.problem
+    routes = APIRouter(include_in_schema=False)
+    _board(routes, pages)
+    _alarms(routes, pages)
+    _acknowledge(routes, pages)
+    app.include_router(routes)
+    add_static(app, static, operations)
+
+
+class Pages:
+    """Draws pages: one template environment per language."""
+
+    def __init__(self, operations: Operations, settings: ApiSettings, static: Static) -> None:
+        self.operations = operations
+        self._settings = settings
+        self._environments = {code: _environment(code, static) for code in ("en", "zh")}
+
+    def view(self, request: Request, site: str | None) -> View:
+        """Language, site and moment of a request; without a wish the first site."""
+        sites = tuple(self.operations.sites())
+        known = next((one for one in sites if one.catalogue.site == site), None)
+        if site is not None and known is None:
+            raise NotFoundError(f"there is no site {site!r}", "apply a catalogue: caretaker site apply site.yaml")
+        chosen = choose(
+            request.query_params.get("lang"),
+            request.cookies.get(COOKIE),
+            request.headers.get("accept-language"),
+            self._settings.default_language,
+        )
+        return View(
+            language=language(chosen),
+            known=known or (sites[0] if sites else None),
+            now=self.operations.clock(),
+            path=request.url.path,
+            sites=sites,
+            version=self._settings.version,
+            person=_cookie_text(request.cookies.get(NAME_COOKIE, "")),
+        )
+
+    def draw(self, request: Request, view: View, template: str, status: int = 200, **values: Any) -> Response:
+        """The page; remembers the language when the address names one."""
+        environment = self._environments[view.language.code]
+        html = environment.get_template(template).render(view=view, query=request.query_params, **values)
+        response = HTMLResponse(html, status, {"content-language": view.lang, "vary": "accept-language, cookie"})
+        if request.query_params.get("lang") == view.language.code:
+            response.set_cookie(COOKIE, view.language.code, _YEAR, httponly=True, samesite="lax")
+        return response
+
+    def problem(self, request: Request, found: Problem) -> Response:
+        """A refusal as a page."""
+        chosen = choose(
+            request.query_params.get("lang"),
+            request.cookies.get(COOKIE),
+            request.headers.get("accept-language"),
+            self._settings.default_language,
+        )
+        view = View(language(chosen), None, self.operations.clock(), request.url.path, (), self._settings.version)
+        return self.draw(request, view, "problem.html", found.status, problem=found)
+
+    def state(self, view: View) -> SiteState:
+        """How the view's site stands."""
+        assert view.known is not None
+        return self.operations.state(view.known.catalogue.site)
+
+
+def _environment(code: str, static: Static) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("api", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    chosen = language(code)
+    environment.install_gettext_callables(chosen.gettext, chosen.ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by the i18n extension
+    environment.globals["static"] = static.url
+    environment.globals["icon"] = _icons(static)
+    environment.globals["switched"] = switched
+    environment.globals["Standing"] = Standing
+    return environment
+
+
+def _board(routes: APIRouter, pages: Pages) -> None:
+    @routes.get("/")
+    def board(request: Request, site: SiteQuery = None) -> Response:
+        view = pages.view(request, site)
+        if view.known is None:
+            return pages.draw(request, view, "empty.html")
+        state = pages.state(view)
+        return pages.draw(
+            request, view, "board.html", state=state, alarms=open_alarms(state.alarms), tally=tally(state.assets)
+        )
+
+    @routes.get("/assets/{asset}")
+    def asset(
+        request: Request,
+        asset: given.AssetId,
+        site: SiteQuery = None,
+        span: Annotated[str, Query(alias="range")] = "24h",
+    ) -> Response:
+        view = pages.view(request, site)
+        if view.known is None:
+            raise NotFoundError("there is no site yet", "apply a catalogue: caretaker site apply site.yaml")
+        view.known.asset(asset)
+        state = pages.state(view)
+        log = pages.operations.transitions(TransitionFilter(view.known.catalogue.site, point=asset), _ON_ASSET, True)
+        return pages.draw(
+            request,
+            view,
+            "asset.html",
+            state=state,
+            one=next(found for found in state.assets if found.asset.id == asset),
+            log=log,
+            ranges=tuple(RANGES),
+            span=span if span in RANGES else "24h",
+        )
+
+
+def _alarms(routes: APIRouter, pages: Pages) -> None:
+    @routes.get("/alarms")
+    def alarms(
+        request: Request,
+        site: SiteQuery = None,
+        state: Annotated[AlarmState | str, Query()] = "open",
+        priority: Annotated[Priority | str, Query()] = "",
+        asset: Annotated[str, Query(max_length=63)] = "",
+        page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+        before: Annotated[int | None, Query(ge=1)] = None,
+    ) -> Response:
+        view = pages.view(request, site)
+        if view.known is None:
+            return pages.draw(request, view, "empty.html")
+        name = view.known.catalogue.site
+        where = AlarmFilter(name, _states(state), _priorities(priority), None, asset or None)
+        found, total = pages.operations.alarms(where, _PER_PAGE, (page - 1) * _PER_PAGE)
+        log = pages.operations.transitions(
+            TransitionFilter(name, point=asset or None, before=before), _LOG_PER_PAGE, True
+        )
+        return pages.draw(
+            request,
+            view,
+            "alarms.html",
+            alarms=found,
+            total=total,
+            page=page,
+            pages=-(-total // _PER_PAGE),
+            log=log,
+            older=log[-1].id if len(log) == _LOG_PER_PAGE else None,
+            chosen={"state": str(state), "priority": str(priority), "asset": asset},
+            states=[one for one in AlarmState if one is not AlarmState.NORMAL],
+            priorities=list(reversed(Priority)),
+        )
+
+
+def _acknowledge(routes: APIRouter, pages: Pages) -> None:
+    @routes.post("/alarms/{rule}/{asset}/{metric}/acknowledge")
+    def acknowledge(
+        rule: given.RuleId,
+        asset: given.AssetId,
+        metric: given.MetricId,
+        site: Annotated[str, Form()],
+        by: Annotated[str, Form()],
+        version: Annotated[int, Form()],
+        note: Annotated[str, Form()] = "",
+        back: Annotated[str, Form()] = "/",
+    ) -> Response:
+        answer = Acknowledge(by=by, note=note, version=version)
+        key = AlarmKey(rule, str(PointName(asset, metric)))
+        pages.operations.acknowledge(site, key, answer.by, answer.note, answer.version)
+        response = RedirectResponse(local(back), 303)
+        response.set_cookie(NAME_COOKIE, answer.by.encode().hex(), _YEAR, httponly=True, samesite="lax")
+        return response
+
+
+def switched(query: Mapping[str, str], code: str) -> str:
+    """The present address' query with another language."""
+    return urlencode({**query, "lang": code})
+
+
+def _icons(static: Static) -> Callable[[str], Markup]:
+    sprite = static.url("icons.svg")
+
+    def icon(name: str) -> Markup:
+        template = '<svg class="icon icon-{}" aria-hidden="true"><use href="{}#{}"></use></svg>'
+        return Markup(template).format(name, sprite, name)  # noqa: S704 - the template is a constant; format escapes
+
+    return icon
+
+
+def local(back: str) -> str:
+    """The path to return to: only within this server, so that no link can send anybody elsewhere."""
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable() else "/"
+
+
+def _states(state: AlarmState | str) -> tuple[AlarmState, ...]:
+    if state == "all":
+        return ()
+    if state in set(AlarmState):
+        return (AlarmState(state),)
+    return tuple(one for one in AlarmState if one is not AlarmState.NORMAL)
+
+
+def _priorities(priority: Priority | str) -> tuple[Priority, ...]:
+    return (Priority(priority),) if priority in set(Priority) else ()
+
+
+def _cookie_text(raw: str) -> str:
+    try:
+        return bytes.fromhex(raw).decode("utf-8")[:80]
+    except ValueError:
+        return ""

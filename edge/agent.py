@@ -81,8 +81,9 @@ class Agent:
         self._outbox.open(self._clock.wall())
         self._produced.open()
         self._sampler.open()
-        self._link.start()
         self._cycle_at = self._clock_at = self._clock.tick()
+        self._check_clock()
+        self._link.start()
         _log.info("agent started", site=self._config.site, agent=self._config.agent, held=self._outbox.held)
 
     def step(self) -> int:

@@ -146,6 +146,9 @@ class Ledger(Protocol):
     def commissioned_at(self, site: str) -> int | None:
         """When the site went live; None while it is being commissioned."""
 
+    def alarms(self, where: AlarmFilter, limit: int, offset: int = 0) -> tuple[list[Alarm], int]:
+        """One page of alarms as they are now, and how many meet the filter in all; as in Console."""
+
     def beat(self, process: ProcessRow) -> None:
         """A sign of life of a process."""
 
@@ -221,5 +224,9 @@ class Outbox(Protocol):
 
     def notices(self, limit: int) -> Iterator[SentNotice]:
         """The delivery log, newest first."""
+
+    def alarm(self, site: str, key: AlarmKey) -> Alarm | None: ...  # noqa: D102 - as in Console
+
+    def site_revision(self, site: str, number: int | None = None) -> Revision | None: ...  # noqa: D102 - as in Ledger
 
     def beat(self, process: ProcessRow) -> None: ...  # noqa: D102 - as in Ledger

@@ -1,0 +1,156 @@
+"""What people read: a few plain lines in Chinese or English about one or more transitions of a site.
+
+Decides the words only. Values are shown in the point's unit, states by their names, times in the site's time zone. The
+first line alone must be enough to act on: what, where, how bad.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from domain.alarms import Priority, Reason, Transition
+from domain.catalogue import Catalogue, Label
+from domain.times import from_ms
+from notify.decide import Action, Verdict, Why
+
+MOST_LINES = 20  # per message; the rest is counted
+
+RuleTitle = Callable[[str, str], Label | None]  # (site, rule) -> its title
+
+_PRIORITIES = {
+    Priority.LOW: Label("low", "低"),
+    Priority.MEDIUM: Label("medium", "中"),
+    Priority.HIGH: Label("high", "高"),
+    Priority.URGENT: Label("urgent", "紧急"),
+}
+_REASONS = {
+    Reason.ABOVE_LIMIT: Label("above the limit", "高于限值"),
+    Reason.BELOW_LIMIT: Label("below the limit", "低于限值"),
+    Reason.WITHIN_LIMIT: Label("within the limit again", "已恢复正常"),
+    Reason.STATE_ENTERED: Label("in an alarm state", "进入报警状态"),
+    Reason.STATE_LEFT: Label("out of the alarm state again", "已离开报警状态"),
+    Reason.NO_DATA: Label("no data", "无数据"),
+    Reason.DATA_RETURNED: Label("data again", "数据已恢复"),
+    Reason.STEPPED_UP: Label("worse than before", "情况加重"),
+    Reason.STEPPED_DOWN: Label("better than before", "情况减轻"),
+    Reason.RULE_CHANGED: Label("the rule was changed", "规则已修改"),
+    Reason.RULE_REMOVED: Label("the rule was removed", "规则已删除"),
+    Reason.POINT_REMOVED: Label("the point was removed", "测点已删除"),
+    Reason.BY_PERSON: Label("by a person", "人工操作"),
+    Reason.EXPIRED: Label("its time is over", "已到期"),
+}
+_WHYS = {
+    Why.RAISED: Label("please acknowledge", "请确认"),
+    Why.STEPPED_UP: Label("it got worse, please acknowledge", "情况加重，请确认"),
+    Why.FOUND_LATE: Label("found late and still going on, please acknowledge", "发现较晚且仍在持续，请确认"),
+    Why.OVERLAY_LIFTED: Label("no longer set aside, please acknowledge", "搁置已结束，请确认"),
+    Why.PAST_EXCURSION: Label("this is over, but must be answered", "已结束，但仍需确认"),
+    Why.RETURNED_UNANSWERED: Label("over, and still not acknowledged", "已结束，尚未确认"),
+}
+_HEADLINES = {
+    Action.PAGE: Label("Alarm", "报警"),
+    Action.SUMMARY: Label("For your information", "通知"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A transition, and what was decided about it."""
+
+    transition: Transition
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of one site; `priority` is the highest in it (None when nobody said one)."""
+
+    site: str
+    action: Action
+    priority: Priority | None
+    title: str
+    body: str
+
+
+def compose(
+    notices: Sequence[Notice], catalogue: Catalogue | None, language: str, rule_title: RuleTitle | None = None
+) -> Message:
+    """The message about notices (at least one) of one site and one action; without a catalogue it shows ids."""
+    first = notices[0].transition
+    action = notices[0].verdict.action
+    gravest = sorted(notices, key=lambda notice: -_rank(notice.transition))
+    lines = [_line(notice, catalogue, language, rule_title) for notice in gravest[:MOST_LINES]]
+    if len(notices) > MOST_LINES:
+        rest = len(notices) - MOST_LINES
+        lines.append(Label(f"… and {rest} more", f"……另有 {rest} 条").in_language(language))
+    priority = gravest[0].transition.priority
+    return Message(
+        first.site, action, priority, _title(gravest, catalogue, action, priority, language), "\n".join(lines)
+    )
+
+
+def _title(
+    gravest: Sequence[Notice], catalogue: Catalogue | None, action: Action, priority: Priority | None, language: str
+) -> str:
+    transition = gravest[0].transition
+    site = transition.site if catalogue is None else catalogue.label.in_language(language)
+    head = _HEADLINES[action].in_language(language)
+    if action is Action.PAGE and priority is not None:
+        word = _PRIORITIES[priority].in_language(language)
+        head = Label(f"{head} ({word})", f"{head}（{word}）").in_language(language)
+    asset = _asset(transition, catalogue, language)
+    more = "" if len(gravest) == 1 else f" +{len(gravest) - 1}"
+    return Label(f"{head}: {site}, {asset}{more}", f"{head}：{site} {asset}{more}").in_language(language)
+
+
+def _line(notice: Notice, catalogue: Catalogue | None, language: str, rule_title: RuleTitle | None) -> str:
+    transition, why = notice.transition, notice.verdict.why
+    what = f"{_asset(transition, catalogue, language)} · {_point(transition, catalogue, language)}"
+    found = _REASONS[transition.reason].in_language(language)
+    value = _value(transition, catalogue)
+    title = None if rule_title is None else rule_title(transition.site, transition.key.rule)
+    rule = transition.key.rule if title is None else title.in_language(language)
+    when = _when(transition.at, catalogue)
+    wish = _WHYS[why].in_language(language) if why in _WHYS else str(why)
+    link = Label("since", "自") if notice.verdict.action is Action.PAGE else Label("at", "时间")
+    time = f"{link.in_language(language)} {when}"
+    if notice.verdict.action is Action.PAGE:
+        time = Label(time, f"{time} 起").in_language(language)
+    return Label(
+        f"{what}: {f'{value}, ' if value else ''}{found} ({rule}), {time}. {wish[0].upper()}{wish[1:]}.",
+        f"{what}：{f'{value}，' if value else ''}{found}（{rule}），{time}。{wish}。",
+    ).in_language(language)
+
+
+def _asset(transition: Transition, catalogue: Catalogue | None, language: str) -> str:
+    name = transition.key.point.partition("/")[0]
+    asset = None if catalogue is None else catalogue.assets_by_id.get(name)
+    return name if asset is None else asset.label.in_language(language) or name
+
+
+def _point(transition: Transition, catalogue: Catalogue | None, language: str) -> str:
+    metric = transition.key.point.partition("/")[2]
+    point = None if catalogue is None else catalogue.by_name.get(transition.key.point)
+    return metric if point is None else point.label.in_language(language) or metric
+
+
+def _value(transition: Transition, catalogue: Catalogue | None) -> str:
+    """`9.25 °C`, the name of a state, or nothing when the transition has no number."""
+    value = transition.value
+    if value is None or value != value:
+        return ""
+    point = None if catalogue is None else catalogue.by_name.get(transition.key.point)
+    if point is not None and (state := point.state_name(value)) is not None:
+        return state
+    number = f"{value:.2f}".rstrip("0").rstrip(".")
+    return number if point is None or not point.unit.symbol else f"{number} {point.unit.symbol}"
+
+
+def _when(at: int, catalogue: Catalogue | None) -> str:
+    zone = "UTC" if catalogue is None else catalogue.timezone
+    moment = from_ms(at).astimezone(ZoneInfo(zone))
+    return f"{moment:%Y-%m-%d %H:%M}" + (" UTC" if zone == "UTC" else "")
+
+
+def _rank(transition: Transition) -> int:
+    return -1 if transition.priority is None else transition.priority.rank

@@ -1,0 +1,194 @@
+"""The loop of notify: take transitions from the outbox, decide, send, settle each once its channels have answered.
+
+At least once: a crash between sending and settling sends that message again after the restart. Never endless: a channel
+that does not answer is tried 8 times over about 20 minutes; then the transition is settled with what went wrong, in the
+delivery log and in the process log. A fault of the operational store is not handled here: it ends the process, and the
+supervisor starts it again.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from domain.catalogue import Catalogue
+from domain.catalogue_file import load_catalogue
+from domain.errors import CaretakerError
+from domain.ports import Outbox
+from domain.records import ProcessRow, SentNotice
+from domain.times import MINUTE, SECOND
+from notify.channels import Channel
+from notify.decide import Action, RecentPages, decide
+from notify.message import Message, Notice, RuleTitle, compose
+
+POLL = 1 * SECOND
+BEAT = 5 * SECOND
+MOST_TRIES = 8
+FIRST_RETRY = 5 * SECOND  # doubling: 5 s, 10 s, … 5 min
+LONGEST_RETRY = 5 * MINUTE
+TAKEN_AT_ONCE = 500  # transitions per round
+MOST_UNSETTLED = 2_000  # transitions whose message is being tried; beyond it no new ones are taken until some settle
+MOST_WAITING = 200  # late raises that wait for their end; beyond it they are decided at once
+
+_log = structlog.get_logger("notify.worker")
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """A message on its way: which channels have not answered yet, and when they are asked again."""
+
+    message: Message
+    notices: list[Notice]
+    waiting: list[Channel]
+    due: int
+    tries: int = 0
+    outcomes: dict[str, str] = field(default_factory=dict)
+
+
+class Worker:
+    """One notify process. `step` is one round; it reads no clock and does not sleep."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Sequence[Channel],
+        *,
+        language: str = "zh",
+        rule_title: RuleTitle | None = None,
+    ) -> None:
+        self._outbox, self._channels = outbox, tuple(channels)
+        self._language, self._rule_title = language, rule_title
+        self._pages = RecentPages()
+        self._deliveries: list[_Delivery] = []
+        self._waiting: set[int] = set()
+        self._catalogues: dict[str, tuple[int, Catalogue | None]] = {}
+        self._sent = 0
+        self._failed = 0
+
+    @property
+    def unsettled(self) -> int:
+        """How many transitions have a message on its way."""
+        return sum(len(delivery.notices) for delivery in self._deliveries)
+
+    def figures(self) -> dict[str, int]:
+        """What the process row says: messages delivered and given up, transitions on their way and waiting."""
+        return {
+            "sent": self._sent,
+            "failed": self._failed,
+            "unsettled": self.unsettled,
+            "waiting": len(self._waiting),
+        }
+
+    def step(self, now: int) -> None:
+        """Decide what is new, send what is due. `now` in UTC ms."""
+        for message, notices in self._compose(self._take(now)):
+            self._deliveries.append(_Delivery(message, notices, list(self._channels), now))
+        for delivery in self._deliveries:
+            if delivery.due <= now:
+                self._send(delivery, now)
+        self._deliveries = [delivery for delivery in self._deliveries if delivery.waiting]
+
+    def _take(self, now: int) -> list[Notice]:
+        """The new transitions that somebody is told of; those that nobody is told of are settled here."""
+        if self.unsettled >= MOST_UNSETTLED:
+            return []
+        on_the_way = {notice.transition.id for delivery in self._deliveries for notice in delivery.notices}
+        pending = self._outbox.pending_notices(TAKEN_AT_ONCE + len(on_the_way) + len(self._waiting))
+        told: list[Notice] = []
+        waiting: set[int] = set()
+        for transition in pending:
+            if transition.id in on_the_way:
+                continue
+            alarm = self._outbox.alarm(transition.site, transition.key)
+            last = self._pages.last(transition)
+            verdict = decide(transition, alarm, last, now, may_wait=len(waiting) < MOST_WAITING)
+            self._pages.note(transition, verdict)
+            match verdict.action:
+                case Action.WAIT:
+                    waiting.add(transition.id)
+                case Action.NONE:
+                    self._outbox.settle_notice(SentNotice(transition.id, str(verdict), "", now, ""))
+                case Action.PAGE | Action.SUMMARY:
+                    told.append(Notice(transition, verdict))
+        self._waiting = waiting
+        return told
+
+    def _compose(self, notices: Sequence[Notice]) -> list[tuple[Message, list[Notice]]]:
+        """One message per site and action; pages first."""
+        groups: dict[tuple[bool, str], list[Notice]] = {}
+        for notice in notices:
+            groups.setdefault((notice.verdict.action is not Action.PAGE, notice.transition.site), []).append(notice)
+        return [
+            (compose(group, self._catalogue(site), self._language, self._rule_title), group)
+            for (_, site), group in sorted(groups.items(), key=lambda entry: entry[0])
+        ]
+
+    def _send(self, delivery: _Delivery, now: int) -> None:
+        """Ask the channels that have not answered; settle when all have, or when it was tried often enough."""
+        delivery.tries += 1
+        for channel in tuple(delivery.waiting):
+            answer = channel.send(delivery.message)
+            if answer.delivered:
+                delivery.outcomes[channel.name] = "sent"
+                delivery.waiting.remove(channel)
+            else:
+                delivery.outcomes[channel.name] = f"failed: {answer.detail}"
+                _log.warning("not delivered", channel=channel.name, tries=delivery.tries, why=answer.detail)
+        if delivery.waiting and delivery.tries < MOST_TRIES:
+            delivery.due = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** (delivery.tries - 1))
+            return
+        self._failed += bool(delivery.waiting)
+        self._sent += not delivery.waiting
+        if delivery.waiting:
+            names = [channel.name for channel in delivery.waiting]
+            _log.error("given up", channels=names, tries=delivery.tries, title=delivery.message.title)
+        delivery.waiting = []
+        channels = ", ".join(delivery.outcomes)
+        outcome = "; ".join(f"{name} {said}" for name, said in delivery.outcomes.items()) or "no channel"
+        for notice in delivery.notices:
+            self._outbox.settle_notice(SentNotice(notice.transition.id, str(notice.verdict), channels, now, outcome))
+
+    def _catalogue(self, site: str) -> Catalogue | None:
+        """The names of the site's present revision; None when there is none, or none that can be read."""
+        revision = self._outbox.site_revision(site)
+        if revision is None:
+            return None
+        known = self._catalogues.get(site)
+        if known is None or known[0] != revision.number:
+            known = (revision.number, _load(revision.documents))
+            self._catalogues[site] = known
+        return known[1]
+
+
+def run(
+    outbox: Outbox,
+    channels: Sequence[Channel],
+    clock: Callable[[], int],
+    stop: threading.Event,
+    *,
+    language: str = "zh",
+    rule_title: RuleTitle | None = None,
+) -> None:
+    """Work until `stop` is set. `clock` gives UTC ms; `rule_title` gives the names of rules (else ids are shown)."""
+    worker = Worker(outbox, channels, language=language, rule_title=rule_title)
+    started = clock()
+    beaten = started - BEAT
+    while not stop.is_set():
+        now = clock()
+        worker.step(now)
+        if now - beaten >= BEAT:
+            beaten = now
+            info = msgspec.json.encode(worker.figures()).decode()
+            outbox.beat(ProcessRow("notify", os.getpid(), started, now, info))
+        stop.wait(POLL / 1000)
+
+
+def _load(documents: Sequence[tuple[str, str]]) -> Catalogue | None:
+    try:
+        return next((load_catalogue(text, name) for name, text in documents), None)
+    except CaretakerError as error:
+        _log.warning("the site's names cannot be read", why=error.message)
+        return None

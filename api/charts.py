@@ -166,6 +166,7 @@ def document(chart: Chart, theme: Theme, words: Mapping[str, str], offset: int) 
         "background": "transparent",
         "padding": {"left": 2, "right": 8, "top": 6, "bottom": 2},
         "layer": [
+            _frame(chart, offset),
             *_shading(unknown_spans(chart), theme.unknown, 0.16, chart, offset),
             *_shading(chart.out, theme.out, 0.16, chart, offset),
             *_limits(chart, theme, offset),
@@ -175,12 +176,22 @@ def document(chart: Chart, theme: Theme, words: Mapping[str, str], offset: int) 
     }
 
 
+def _frame(chart: Chart, offset: int) -> dict[str, Any]:
+    # Two invisible moments span the axis: a stated domain in several layers is merged wrongly by Vega-Lite 6.
+    values = [{"t": chart.start + offset}, {"t": chart.end + offset}]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "rule", "opacity": 0},
+        "encoding": {"x": _x(chart, offset)},
+    }
+
+
 def _x(chart: Chart, offset: int, field_name: str = "t") -> dict[str, Any]:
     span = chart.end - chart.start
     return {
         "field": field_name,
         "type": "temporal",
-        "scale": {"type": "utc", "domain": [chart.start + offset, chart.end + offset], "nice": False},
+        "scale": {"type": "utc", "nice": False},
         "axis": {
             "title": None,
             "format": "%H:%M" if span <= DAY else "%m-%d",

@@ -7,7 +7,7 @@ bounded here, so that no caller can ask for more than a small machine can answer
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from api.board import OPEN_STATES, AssetStanding, standing_of
+from api.board import OPEN_STATES, AssetStanding, PointStanding, standing_of
 from api.knowledge import Knowledge, SiteKnowledge
 from api.problems import Kind, ProblemError
 from domain.alarms import Alarm, AlarmEvent, AlarmKey, EventKind, Reason, Transition
@@ -45,6 +45,11 @@ class SiteState:
     commissioned_at: int | None
     alarms: tuple[Alarm, ...]
     assets: tuple[AssetStanding, ...]
+
+    @property
+    def readings(self) -> dict[str, PointStanding]:
+        """Every point of the catalogue by name, with what its newest reading is worth."""
+        return {one.point.name: one for asset in self.assets for one in asset.points}
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,13 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             return pages.draw(request, view, "empty.html")
         state = pages.state(view)
         return pages.draw(
-            request, view, "board.html", state=state, alarms=open_alarms(state.alarms), tally=tally(state.assets)
+            request,
+            view,
+            "board.html",
+            state=state,
+            readings=state.readings,
+            alarms=open_alarms(state.alarms),
+            tally=tally(state.assets),
         )
 
     @routes.get("/assets/{asset}")
@@ -153,7 +159,7 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             request,
             view,
             "asset.html",
-            state=state,
+            readings=state.readings,
             one=next(found for found in state.assets if found.asset.id == asset),
             log=log,
             ranges=tuple(RANGES),
@@ -185,6 +191,7 @@ def _alarms(routes: APIRouter, pages: Pages) -> None:
             request,
             view,
             "alarms.html",
+            readings=pages.state(view).readings,
             alarms=found,
             total=total,
             page=page,

@@ -3,11 +3,12 @@
 One `View` per request. It decides nothing about alarms; it turns what `api.board` and the stores say into text.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from api import wording
-from api.board import AssetStanding, PointStanding, Standing, hidden
+from api.board import AssetStanding, Freshness, PointStanding, Standing, hidden
 from api.i18n import HTML_LANG, LANGUAGES, Language
 from api.knowledge import SiteKnowledge
 from domain.alarms import Alarm, AlarmState, EventKind, OverlayKind, Priority, Reason, Transition
@@ -167,6 +168,15 @@ class View:
         if limit.above is not None:
             return f"{shown} > {self.value(point, limit.above)}"
         return f"{shown} < {self.value(point, limit.below)}"
+
+    def present(self, alarm: Alarm, readings: Mapping[str, PointStanding]) -> str:
+        """The value of now beside an active alarm of a measured point; empty when it is unknown or a state."""
+        one = readings.get(alarm.key.point)
+        if not alarm.active or one is None or one.latest is None or one.point.states:
+            return ""
+        if one.freshness not in (Freshness.GOOD, Freshness.UNCERTAIN) or alarm.value is None:
+            return ""
+        return self.value(one.point, one.latest.value)
 
     def asset_of(self, alarm: Alarm | Transition) -> str:
         """Id of the asset that the alarm is about."""

@@ -66,7 +66,7 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.CLEAR: _("Cleared"),
     EventKind.PAST_RAISE: _("Raised (in the past)"),
     EventKind.PAST_CLEAR: _("Cleared (in the past)"),
-    EventKind.CLOSE: _("Closed"),
+    EventKind.CLOSE: _("Ended"),
     EventKind.ACKNOWLEDGE: _("Acknowledged"),
     EventKind.CONFIRM: _("Action confirmed"),
     EventKind.SILENCE: _("Silenced"),
@@ -93,7 +93,7 @@ FRESHNESS: Mapping[Freshness, str] = {
 # Names of states that catalogues commonly use; any other is shown as the catalogue writes it.
 POINT_STATES: Mapping[str, str] = {
     "open": _("Open"),
-    "closed": _("Shut"),
+    "closed": _("Closed"),
     "off": _("Off"),
     "run": _("Running"),
     "running": _("Running"),

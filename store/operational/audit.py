@@ -20,6 +20,12 @@ from store.schema import audit
 GENESIS = "0" * 64
 TRANSITIONS = "transitions"
 
+# What of a transition is under the seal. Fixed by name: a field that is added later must not break older seals.
+_SEALED = (
+    "id", "site", "key", "event", "source", "target", "reason", "priority", "level", "at", "detected_at", "retroactive",
+    "answer_required", "by", "note", "rules_revision",
+)  # fmt: skip
+
 Entry = dict[str, object]
 
 
@@ -90,7 +96,14 @@ def _hash(previous: str, body: Entry) -> str:
 
 
 def _digest(transitions: Sequence[Transition]) -> str:
-    return hashlib.sha256(canonical(transitions)).hexdigest()
+    return hashlib.sha256(canonical([_sealed(transition) for transition in transitions])).hexdigest()
+
+
+def _sealed(transition: Transition) -> Entry:
+    seal: Entry = {name: getattr(transition, name) for name in _SEALED}
+    # As a database gives it back: a float, and no negative zero.
+    value = None if transition.value is None else float(transition.value) + 0.0
+    return {**seal, "value": value}
 
 
 def _covers(connection: Connection, detail: str) -> bool:

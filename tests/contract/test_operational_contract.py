@@ -66,6 +66,13 @@ def test_sites_are_leased_apart(store: OperationalStore) -> None:
     assert store.acquire("annex", "worker-2", T0, 30_000) == 1
 
 
+def test_a_worker_that_was_started_again_is_fenced_from_its_own_past(store: OperationalStore) -> None:
+    assert store.acquire("school", "worker-1", T0 + 1, 30_000) == 2
+    with pytest.raises(FencedError, match="epoch 2"):
+        store.commit(one_batch(epoch=1))
+    assert store.commit(one_batch(epoch=2)).n == 1
+
+
 def test_a_fenced_worker_writes_nothing(store: OperationalStore) -> None:
     store.acquire("school", "worker-2", T0 + 60_000, 30_000)
     late = replace(one_batch(), positions=(Position("kitchen", "b1", 7),), events=(event(EventKind.RAISE),))

@@ -111,5 +111,13 @@ def test_a_transition_that_is_referred_to_cannot_be_deleted(place: Path) -> None
         connection.exec_driver_sql("DELETE FROM transitions WHERE id = 1")
 
 
+@pytest.mark.parametrize("value", [-0.0, 0.1 + 0.2, 1e300, 8, float("nan"), float("inf")])
+def test_a_value_that_the_database_gives_back_differently_does_not_break_the_seal(place: Path, value: float) -> None:
+    with closing(OperationalStore(f"sqlite:///{place}")) as store:
+        store.commit(commit(events=(event(EventKind.STEP_UP, 9, value=value),)))
+        store.commit(commit(events=(event(EventKind.CLEAR, 10, value=value),)))
+    assert verdict(place) is None
+
+
 def test_canonical_json_is_one_text_per_value() -> None:
     assert canonical({"b": 1, "a": {"d": [1.5, None], "c": "中"}}) == '{"a":{"c":"中","d":[1.5,null]},"b":1}'.encode()

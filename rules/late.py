@@ -25,16 +25,19 @@ class Said(NamedTuple):
 
 
 class Log:
-    """What was said about one alarm, newest last; `floor` is the end of the newest excursion that was forgotten."""
+    """What was said about one alarm, newest last; `last` is when it changed last, `floor` the end
+    of the newest excursion that was forgotten."""
 
-    __slots__ = ("floor", "said")
+    __slots__ = ("floor", "last", "said")
 
     def __init__(self) -> None:
         self.said: list[Said] = []
         self.floor = -NEVER
+        self.last = -NEVER
 
     def take(self, change: Change) -> None:
         """Remember a live change."""
+        self.last = change.at
         if change.kind is EventKind.RAISE:
             self.add(Said(change.since, change.at, NEVER, change.level))
         elif change.kind is EventKind.CLEAR:
@@ -125,9 +128,8 @@ def present_change(found: list[Stretch], log: Log, live: int, now: Condition) ->
     first, peak = found[-1].first, found[-1].peak
     value = now.value if peak is None else peak.value
     if live >= 0:
-        # A step cannot come before the raise it follows; without a step of its own it was higher from the start.
-        begun = log.said[-1] if log.said else Said(-NEVER, -NEVER, NEVER, live)
-        at, since = (begun.at, begun.since) if peak is None else (max(peak.at, begun.at), max(peak.since, begun.since))
+        # What was said after it (a step down that should not have been) keeps its time: it steps up again from there.
+        at, since = (log.last, log.last) if peak is None else (max(peak.at, log.last), max(peak.since, log.last))
         return Change(EventKind.STEP_UP, Reason.STEPPED_UP, at, since, now.level, value)
     at, since = (-NEVER, -NEVER) if first is None else (first.at, first.since)
     # What was said to have ended within this excursion keeps its end: it is raised again from there.

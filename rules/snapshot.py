@@ -47,6 +47,7 @@ class _Track(msgspec.Struct, array_like=True):
     level: int
     due: int
     said: list[Said]
+    last: int
     floor: int
 
 
@@ -194,6 +195,7 @@ def _track(track: Track, plans: _Plans) -> _Track:
         condition.level,
         condition.due,
         track.log.said,
+        track.log.last,
         track.log.floor,
     )
 
@@ -209,7 +211,7 @@ def _restore_point(table: PointTable, stored: _Point, plans: list[Plan]) -> None
     for place, one in enumerate(stored.tracks):
         track = Track(plans[one.plan], point, place)
         _restore_condition(track.condition, one)
-        track.log.said, track.log.floor = one.said, one.floor
+        track.log.said, track.log.last, track.log.floor = one.said, one.last, one.floor
         table.tracks[point].append(track)
     table.last_value[point] = float("nan") if stored.last_value is None else stored.last_value
     table.refresh(point)

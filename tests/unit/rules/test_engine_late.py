@@ -1,0 +1,326 @@
+"""What comes late, and what comes after a change of rules: stories of readings that were not there in time."""
+
+import numpy as np
+import pytest
+
+from domain.alarms import AlarmEvent, EventKind, Priority, Reason
+from domain.batch import batch_of
+from domain.catalogue import Area, Asset, Catalogue, Label, Point
+from domain.readings import Quality, Reading
+from domain.records import Series
+from domain.times import DAY, HOUR, MINUTE, SECOND
+from domain.units import unit_of
+from rules.engine import Engine
+from rules.model import Level, Limit, NoData, Rule, RuleSet, Selector, StateIs
+
+T0 = 1_760_000_000_000
+FRIDGE = "fridge-1/temperature"
+
+
+def warm(limit: float = 8.0, on: int = 10, off: int = 0, rule: str = "warm", title: str = "") -> Rule:
+    level = Level(Limit(above=limit), Priority.HIGH, on * MINUTE, off * MINUTE)
+    return Rule(rule, Selector(metric="temperature"), (level,), Label(title), max_gap=3 * MINUTE)
+
+
+def rule_set(*rules: Rule) -> RuleSet:
+    return RuleSet({rule.id: rule for rule in rules})
+
+
+def engine_with(*rules: Rule, history: "Stored | None" = None) -> Engine:
+    engine = Engine("school", history)
+    engine.set_rules(None, rule_set(*rules), T0)
+    return engine
+
+
+def minutes(first: int, last: int, value: float) -> list[tuple[float, float]]:
+    return [(minute, value) for minute in range(first, last + 1)]
+
+
+def send(
+    engine: Engine, pairs: list[tuple[float, float]], upto: float, received: float | None = None
+) -> list[AlarmEvent]:
+    rows = [Reading(FRIDGE, T0 + round(minute * MINUTE), value) for minute, value in pairs]
+    at = T0 + round((upto if received is None else received) * MINUTE)
+    return engine.feed(batch_of("school", at, rows, agent="kitchen", upto=T0 + round(upto * MINUTE)))
+
+
+def said(events: list[AlarmEvent]) -> list[tuple[str, float]]:
+    return [(str(event.kind), (event.at - T0) / MINUTE) for event in events]
+
+
+class Stored:
+    """A history that holds one point's readings and counts how often it is asked."""
+
+    def __init__(self, pairs: list[tuple[float, float]]) -> None:
+        self.time = np.array([T0 + round(minute * MINUTE) for minute, _ in pairs], np.int64)
+        self.value = np.array([value for _, value in pairs], np.float64)
+        self.asked = 0
+
+    def read(self, site: str, point: str, start: int, end: int, limit: int | None = None) -> Series:
+        self.asked += 1
+        rows = np.flatnonzero((self.time >= start) & (self.time < end))[:limit]
+        return Series(self.time[rows], self.value[rows], (Quality.GOOD,) * len(rows))
+
+
+def test_late_readings_reveal_an_excursion_of_the_past() -> None:
+    engine = engine_with(warm())
+    assert send(engine, [(0, 5.0), (1, 5.0), (30, 5.0)], upto=30) == []
+    events = send(engine, [*minutes(2, 20, 9.0), (21, 5.0)], upto=30, received=31)
+    assert said(events) == [("raise", 12), ("clear", 21)]
+    raised, cleared = events
+    assert (raised.since, raised.value, raised.priority) == (T0 + 2 * MINUTE, 9.0, Priority.HIGH)
+    assert (raised.reason, cleared.reason) == (Reason.ABOVE_LIMIT, Reason.WITHIN_LIMIT)
+    assert raised.retroactive
+    assert raised.detected_at == T0 + 31 * MINUTE
+    assert engine.counters.late == 20
+
+
+def test_the_same_late_readings_again_say_nothing_more() -> None:
+    engine = engine_with(warm())
+    send(engine, [(0, 5.0), (30, 5.0)], upto=30)
+    late = [*minutes(2, 20, 9.0), (21, 5.0)]
+    assert len(send(engine, late, upto=30)) == 2
+    assert send(engine, late, upto=30) == []
+    assert send(engine, [(13.5, 9.5)], upto=30) == []
+
+
+def test_an_excursion_of_the_past_while_the_alarm_is_active_is_told_apart() -> None:
+    engine = engine_with(warm())
+    assert said(send(engine, [(0, 5.0), (1, 5.0), *minutes(60, 71, 9.0)], upto=71)) == [("raise", 70)]
+    events = send(engine, [*minutes(2, 20, 9.0), (21, 5.0)], upto=71)
+    assert said(events) == [("past_raise", 12), ("past_clear", 21)]
+    assert said(send(engine, [(72, 5.0)], upto=72)) == [("clear", 72)]
+
+
+def test_late_readings_that_fill_a_gap_raise_what_should_be_active_now() -> None:
+    engine = engine_with(warm())
+    assert send(engine, [(0, 9.0), (1, 9.0), (14, 9.0)], upto=14) == []
+    (event,) = send(engine, minutes(2, 13, 9.0), upto=14)
+    assert (event.kind, event.at, event.since) == (EventKind.RAISE, T0 + 10 * MINUTE, T0)
+    assert said(send(engine, [(15, 5.0)], upto=15)) == [("clear", 15)]
+
+
+def test_late_readings_bring_a_running_delay_forward() -> None:
+    engine = engine_with(warm())
+    send(engine, [(0, 5.0), *minutes(6, 8, 9.0)], upto=8)
+    assert send(engine, minutes(3, 5, 9.0), upto=8) == []
+    assert said(send(engine, minutes(9, 14, 9.0), upto=14)) == [("raise", 13)]
+
+
+def test_a_late_cold_reading_interrupts_a_running_delay() -> None:
+    engine = engine_with(warm())
+    send(engine, [(0, 9.0), (2, 9.0), (4, 9.0)], upto=4)
+    assert send(engine, [(3, 5.0)], upto=4) == []
+    assert said(send(engine, minutes(5, 15, 9.0), upto=15)) == [("raise", 14)]
+
+
+def test_a_late_cold_reading_takes_nothing_back() -> None:
+    engine = engine_with(warm())
+    assert said(send(engine, minutes(0, 12, 9.0), upto=12)) == [("raise", 10)]
+    assert send(engine, [(5.5, 5.0)], upto=12) == []
+    assert said(send(engine, [(13, 5.0)], upto=13)) == [("clear", 13)]
+
+
+def test_what_was_cleared_too_early_is_raised_again_from_there() -> None:
+    engine = engine_with(warm(on=0, off=5))
+    pairs = [(0, 9.0), (1, 5.0), (3, 5.0), (5, 5.0), (6.5, 5.0)]
+    assert said(send(engine, pairs, upto=6.5)) == [("raise", 0), ("clear", 6)]
+    (event,) = send(engine, [(4, 9.0)], upto=6.5)
+    assert (event.kind, event.at, event.since) == (EventKind.RAISE, T0 + 6 * MINUTE, T0 + 6 * MINUTE)
+    assert said(send(engine, [(8, 5.0), (10, 5.0), (11, 5.0)], upto=11)) == [("clear", 10)]
+
+
+def test_older_than_seven_days_is_kept_unjudged_and_counted() -> None:
+    engine = engine_with(warm(on=0))
+    week = 7 * DAY // MINUTE
+    send(engine, [(week + 10, 5.0)], upto=week + 10)
+    assert send(engine, [(9.9, 99.0)], upto=week + 10) == []
+    assert engine.counters.unjudged == 1
+
+
+def test_exactly_seven_days_old_is_judged() -> None:
+    engine = engine_with(warm(on=0))
+    week = 7 * DAY // MINUTE
+    send(engine, [(week, 5.0)], upto=week)
+    assert said(send(engine, [(0, 99.0)], upto=week)) == [("raise", 0), ("clear", week)]
+    assert engine.counters.unjudged == 0
+
+
+def test_what_the_engine_no_longer_remembers_is_asked_of_the_history() -> None:
+    morning = minutes(0, 600, 5.0)
+    history = Stored(minutes(0, 100, 5.0) + minutes(120, 600, 5.0))
+    engine = engine_with(warm(), history=history)
+    send(engine, [pair for pair in morning if not 100 < pair[0] < 120], upto=600)
+    events = send(engine, minutes(101, 119, 9.0), upto=600)
+    assert said(events) == [("raise", 111), ("clear", 120)]
+    assert history.asked == 1
+
+
+def test_without_a_history_what_is_too_far_back_is_counted_unjudged() -> None:
+    engine = engine_with(warm())
+    send(engine, minutes(100, 700, 5.0), upto=700)
+    assert send(engine, minutes(0, 20, 9.0), upto=700) == []
+    assert engine.counters.unjudged > 0
+
+
+def test_a_history_too_long_to_read_at_once_adds_the_past_and_leaves_the_present(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rules.revisit.MOST_HISTORY", 50)
+    engine = engine_with(warm(), history=Stored(minutes(0, 100, 5.0) + minutes(120, 600, 5.0)))
+    assert said(send(engine, minutes(0, 100, 5.0) + minutes(120, 600, 5.0), upto=600)) == []
+    assert said(send(engine, minutes(101, 119, 9.0), upto=600)) == [("raise", 111), ("clear", 120)]
+    assert said(send(engine, minutes(601, 612, 9.0), upto=612)) == [("raise", 611)]
+
+
+def test_a_collision_in_the_past_is_kept_a_millisecond_later() -> None:
+    engine = engine_with(warm(on=0))
+    send(engine, [(0, 5.0), (1, 5.0), (2, 5.0)], upto=2)
+    events = send(engine, [(1, 9.0)], upto=2)
+    assert [(event.kind, event.at - T0) for event in events] == [
+        (EventKind.RAISE, MINUTE + 1),
+        (EventKind.CLEAR, 2 * MINUTE),
+    ]
+    assert send(engine, [(1, 9.0)], upto=2) == []
+
+
+def catalogue(commissioned_at: int | None = None, interval: int = MINUTE, with_second: bool = True) -> Catalogue:
+    unit = unit_of("Cel")
+    first = Asset(
+        "fridge-1", "refrigerator", "kitchen", Label("1"), (Point("fridge-1", "temperature", unit, interval),)
+    )
+    second = Asset(
+        "pump-1",
+        "pump",
+        "kitchen",
+        Label("2"),
+        (Point("pump-1", "status", unit_of("state"), interval, states={"run": 1, "fault": 2}),),
+    )
+    assets = (first, second) if with_second else (second,)
+    return Catalogue("school", Label("School"), "UTC", commissioned_at, (Area("kitchen", Label("K")),), assets)
+
+
+@pytest.mark.parametrize(("commissioned_at", "required"), [(None, False), (T0, True), (T0 + 1, False)])
+def test_answers_are_required_from_the_commissioning_on(commissioned_at: int | None, required: bool) -> None:
+    engine = Engine("school")
+    engine.set_rules(catalogue(commissioned_at), rule_set(warm(on=0)), T0)
+    (event,) = send(engine, [(0, 9.0)], upto=0)
+    assert event.answer_required is required
+
+
+def test_without_a_site_every_alarm_requires_an_answer() -> None:
+    (event,) = send(engine_with(warm(on=0)), [(0, 9.0)], upto=0)
+    assert event.answer_required
+
+
+def test_with_a_catalogue_unknown_points_are_not_judged() -> None:
+    engine = Engine("school")
+    engine.set_rules(catalogue(with_second=False), rule_set(warm(on=0)), T0)
+    engine.set_rules(catalogue(), rule_set(warm(on=0)), T0)
+    stranger = Reading("oven-1/temperature", T0, 200.0)
+    assert engine.feed(batch_of("school", T0, [stranger])) == []
+
+
+def test_three_intervals_of_the_catalogue_are_the_gap() -> None:
+    rule = Rule(
+        "warm", Selector(("refrigerator",), "temperature"), (Level(Limit(above=8.0), Priority.LOW, 3 * MINUTE + 1),)
+    )
+    engine = Engine("school")
+    engine.set_rules(catalogue(), rule_set(rule), T0)
+    assert send(engine, [(0, 9.0)], upto=60) == []  # known for three minutes only
+
+
+def test_states_are_named_by_the_catalogue() -> None:
+    rule = Rule("fault", Selector(("pump",), "status"), (Level(StateIs(("fault", "no-such")), Priority.HIGH),))
+    engine = Engine("school")
+    engine.set_rules(catalogue(), rule_set(rule), T0)
+    rows = [Reading("pump-1/status", T0 + number, float(number)) for number in range(4)]
+    events = engine.feed(batch_of("school", T0 + 4, rows))
+    assert [(event.reason, event.at - T0) for event in events] == [(Reason.STATE_ENTERED, 2), (Reason.STATE_LEFT, 3)]
+
+
+def test_a_point_of_the_catalogue_that_never_spoke_is_silent_from_the_start() -> None:
+    rule = Rule("silent", Selector(("refrigerator",), "temperature"), (Level(NoData(HOUR), Priority.LOW),))
+    engine = Engine("school")
+    engine.set_rules(catalogue(), rule_set(rule), T0)
+    assert engine.clock(T0 + HOUR, True) == []
+    (event,) = engine.clock(T0 + HOUR + SECOND, True)
+    assert (event.key.point, event.at) == (FRIDGE, T0 + HOUR)
+    (closed,) = engine.set_rules(catalogue(with_second=False), rule_set(rule), T0 + 2 * HOUR)
+    assert (closed.kind, closed.reason) == (EventKind.CLOSE, Reason.POINT_REMOVED)
+
+
+def active_engine() -> Engine:
+    engine = Engine("school")
+    engine.set_rules(catalogue(), rule_set(warm()), T0)
+    assert said(send(engine, minutes(0, 12, 9.0), upto=12)) == [("raise", 10)]
+    return engine
+
+
+def test_a_rule_that_is_gone_closes_its_alarm() -> None:
+    (event,) = active_engine().set_rules(catalogue(), rule_set(), T0 + 13 * MINUTE)
+    assert (event.kind, event.reason, event.at) == (EventKind.CLOSE, Reason.RULE_REMOVED, T0 + 13 * MINUTE)
+
+
+def test_a_point_that_is_gone_closes_its_alarm() -> None:
+    engine = active_engine()
+    (event,) = engine.set_rules(catalogue(with_second=False), rule_set(warm()), T0 + 13 * MINUTE)
+    assert (event.kind, event.reason) == (EventKind.CLOSE, Reason.POINT_REMOVED)
+    assert send(engine, [(14, 5.0)], upto=14) == []
+
+
+def test_the_same_rules_again_and_a_new_title_change_nothing() -> None:
+    engine = active_engine()
+    before = engine.snapshot()
+    assert engine.set_rules(catalogue(), rule_set(warm(title="Too warm")), T0 + 12 * MINUTE) == []
+    assert said(send(engine, [(13, 5.0)], upto=13)) == [("clear", 13)]
+    engine.restore(before)
+    assert said(send(engine, [(13, 5.0)], upto=13)) == [("clear", 13)]
+
+
+def test_a_changed_rule_closes_and_is_judged_anew_over_its_lookback() -> None:
+    engine = active_engine()
+    closed, raised = engine.set_rules(catalogue(), rule_set(warm(limit=8.5)), T0 + 13 * MINUTE)
+    assert (closed.kind, closed.reason, closed.priority) == (EventKind.CLOSE, Reason.RULE_CHANGED, Priority.HIGH)
+    assert (raised.kind, raised.at, raised.detected_at) == (EventKind.RAISE, T0 + 12 * MINUTE, T0 + 13 * MINUTE)
+    assert said(send(engine, [(13, 5.0)], upto=13)) == [("clear", 13)]
+
+
+def test_a_changed_rule_that_no_longer_holds_only_closes() -> None:
+    engine = active_engine()
+    (closed,) = engine.set_rules(catalogue(), rule_set(warm(limit=10.0)), T0 + 13 * MINUTE)
+    assert closed.kind is EventKind.CLOSE
+
+
+def test_a_new_rule_takes_the_running_delay_from_its_lookback() -> None:
+    engine = Engine("school")
+    engine.set_rules(catalogue(), rule_set(warm(limit=20.0)), T0)
+    send(engine, minutes(0, 7, 9.0), upto=7)
+    assert engine.set_rules(catalogue(), rule_set(warm(limit=20.0), warm(rule="new")), T0 + 7 * MINUTE) == []
+    assert said(send(engine, minutes(8, 10, 9.0), upto=10)) == [("raise", 10)]
+
+
+def test_a_rule_that_cannot_be_judged_changes_nothing() -> None:
+    engine = active_engine()
+    before = engine.snapshot()
+    with pytest.raises(ValueError, match="no level"):
+        engine.set_rules(catalogue(), rule_set(Rule("empty", Selector(point=FRIDGE), ())), T0 + 13 * MINUTE)
+    assert engine.snapshot() == before
+
+
+def test_a_snapshot_of_another_format_or_site_is_refused() -> None:
+    engine = active_engine()
+    for blob in (b"", b"\x00", b"\x91\x63", engine.snapshot()[:40]):
+        with pytest.raises(ValueError, match="snapshot"):
+            Engine("school").restore(blob)
+    with pytest.raises(ValueError, match="site 'school'"):
+        Engine("other").restore(engine.snapshot())
+
+
+def test_a_point_that_changes_its_agent_keeps_what_was_promised_about_it() -> None:
+    engine = engine_with(warm())
+    send(engine, minutes(0, 5, 9.0), upto=5)
+    rows = [Reading(FRIDGE, T0 + minute * MINUTE, 9.0) for minute in range(6, 9)]
+    engine.feed(batch_of("school", T0 + 8 * MINUTE, rows, agent="new", upto=T0 + 8 * MINUTE))
+    assert engine.advance("kitchen", T0 + 30 * MINUTE) == []
+    assert said(engine.advance("new", T0 + 11 * MINUTE)) == [("raise", 10)]

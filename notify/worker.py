@@ -1,7 +1,7 @@
 """The loop of notify: take transitions from the outbox, decide, send, settle each once its channels have answered.
 
 At least once: a crash between sending and settling sends that message again after the restart. Never endless: a channel
-that does not answer is tried 8 times over about 20 minutes; then the transition is settled with what went wrong, in the
+that does not answer is tried 50 times over about four hours; then the transition is settled with what went wrong, in the
 delivery log and in the process log. A fault of the operational store is not handled here: it ends the process, and the
 supervisor starts it again.
 """
@@ -26,7 +26,7 @@ from notify.message import Message, Notice, RuleTitle, compose
 
 POLL = 1 * SECOND
 BEAT = 5 * SECOND
-MOST_TRIES = 8
+MOST_TRIES = 50  # about four hours: a night without internet must not swallow an alarm
 FIRST_RETRY = 5 * SECOND  # doubling: 5 s, 10 s, … 5 min
 LONGEST_RETRY = 5 * MINUTE
 TAKEN_AT_ONCE = 500  # transitions per round

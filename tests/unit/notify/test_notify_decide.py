@@ -1,6 +1,8 @@
 """Who is told of what: each story ends in one verdict with one reason."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -211,3 +213,11 @@ def test_what_is_remembered_is_bounded_and_the_oldest_is_forgotten() -> None:
     assert len(pages) == 3
     assert pages.last(transition(key=AlarmKey("r", "a/1"))) is None
     assert pages.last(transition(key=AlarmKey("r", "a/2"))) is not None
+
+
+def test_the_page_lists_every_verdict_that_can_be_given() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "notify.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`((?:page|summary|wait|none): \w+)`", page)
+    assert sorted(listed) == sorted({*listed})
+    assert {line.partition(": ")[2] for line in listed} == set(Why)
+    assert {line.partition(": ")[0] for line in listed} == set(Action)

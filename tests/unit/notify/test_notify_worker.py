@@ -174,7 +174,7 @@ def test_a_channel_that_fails_is_asked_again_alone_with_back_off(outbox: FakeOut
 
 
 def test_a_channel_that_never_answers_is_given_up_and_that_is_logged(outbox: FakeOutbox) -> None:
-    log, wecom = FakeChannel("log"), FakeChannel("wecom", *[NO] * 50)
+    log, wecom = FakeChannel("log"), FakeChannel("wecom", *[NO] * 500)
     worker = Worker(outbox, [log, wecom])
     outbox.put(raised(1))
     now = NOON
@@ -188,6 +188,16 @@ def test_a_channel_that_never_answers_is_given_up_and_that_is_logged(outbox: Fak
     assert worker.figures() == {"sent": 0, "failed": 1, "unsettled": 0, "waiting": 0}
     worker.step(now)
     assert len(wecom.sent) == MOST_TRIES
+
+
+def test_an_alarm_of_the_night_is_still_delivered_when_the_internet_comes_back(outbox: FakeOutbox) -> None:
+    wecom = FakeChannel("wecom", *[NO] * 40)
+    worker = Worker(outbox, [wecom])
+    outbox.put(raised(1))
+    for minute in range(240):
+        worker.step(NOON + minute * 60_000)
+    assert outbox.log() == [(1, "page: raised", "wecom", "wecom sent")]
+    assert outbox.settled[0].at - NOON > 2 * 3_600_000
 
 
 def test_new_alarms_are_sent_while_an_older_message_is_being_tried(outbox: FakeOutbox) -> None:

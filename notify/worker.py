@@ -1,9 +1,9 @@
 """The loop of notify: take transitions from the outbox, decide, send, settle each once its channels have answered.
 
 At least once: a crash between sending and settling sends that message again after the restart. Never endless: a channel
-that does not answer is tried 50 times over about four hours; then the transition is settled with what went wrong, in the
-delivery log and in the process log. A fault of the operational store is not handled here: it ends the process, and the
-supervisor starts it again.
+that does not answer is tried 50 times over about four hours; then the transition is settled with what went wrong, in
+the delivery log and in the process log. A channel that hangs costs each round one attempt, after the others were
+served. A fault of the operational store is not handled here: it ends the process, and the supervisor starts it again.
 """
 
 import os
@@ -65,6 +65,7 @@ class Worker:
         self._deliveries: list[_Delivery] = []
         self._waiting: set[int] = set()
         self._catalogues: dict[str, tuple[int, Catalogue | None]] = {}
+        self._failing: set[str] = set()  # names of the channels whose last attempt failed
         self._sent = 0
         self._failed = 0
 
@@ -86,9 +87,10 @@ class Worker:
         """Decide what is new, send what is due. `now` in UTC ms."""
         for message, notices in self._compose(self._take(now)):
             self._deliveries.append(_Delivery(message, notices, list(self._channels), now))
-        for delivery in self._deliveries:
+        failed_now: set[str] = set()
+        for delivery in sorted(self._deliveries, key=lambda delivery: delivery.tries):
             if delivery.due <= now:
-                self._send(delivery, now)
+                self._send(delivery, now, failed_now)
         self._deliveries = [delivery for delivery in self._deliveries if delivery.waiting]
 
     def _take(self, now: int) -> list[Notice]:
@@ -126,28 +128,39 @@ class Worker:
             for (_, site), group in sorted(groups.items(), key=lambda entry: entry[0])
         ]
 
-    def _send(self, delivery: _Delivery, now: int) -> None:
-        """Ask the channels that have not answered; settle when all have, or when it was tried often enough."""
+    def _send(self, delivery: _Delivery, now: int, failed_now: set[str]) -> None:
+        """Ask the channels that have not answered, but none that failed in this round already; settle at the end."""
+        asked = [channel for channel in delivery.waiting if channel.name not in failed_now]
+        if delivery.waiting and not asked:
+            return
         delivery.tries += 1
-        for channel in tuple(delivery.waiting):
+        for channel in sorted(asked, key=lambda channel: channel.name in self._failing):
             answer = channel.send(delivery.message)
             if answer.delivered:
                 delivery.outcomes[channel.name] = "sent"
                 delivery.waiting.remove(channel)
+                self._failing.discard(channel.name)
             else:
                 delivery.outcomes[channel.name] = f"failed: {answer.detail}"
+                self._failing.add(channel.name)
+                failed_now.add(channel.name)
                 _log.warning("not delivered", channel=channel.name, tries=delivery.tries, why=answer.detail)
         if delivery.waiting and delivery.tries < MOST_TRIES:
             delivery.due = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** (delivery.tries - 1))
-            return
-        self._failed += bool(delivery.waiting)
-        self._sent += not delivery.waiting
+        else:
+            self._settle(delivery, now)
+
+    def _settle(self, delivery: _Delivery, now: int) -> None:
         if delivery.waiting:
             names = [channel.name for channel in delivery.waiting]
             _log.error("given up", channels=names, tries=delivery.tries, title=delivery.message.title)
+            self._failed += 1
+        else:
+            self._sent += 1
         delivery.waiting = []
-        channels = ", ".join(delivery.outcomes)
-        outcome = "; ".join(f"{name} {said}" for name, said in delivery.outcomes.items()) or "no channel"
+        said = {channel.name: delivery.outcomes.get(channel.name, "not asked") for channel in self._channels}
+        channels = ", ".join(said)
+        outcome = "; ".join(f"{name} {word}" for name, word in said.items()) or "no channel"
         for notice in delivery.notices:
             self._outbox.settle_notice(SentNotice(notice.transition.id, str(notice.verdict), channels, now, outcome))
 

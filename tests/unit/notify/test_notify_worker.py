@@ -210,6 +210,26 @@ def test_new_alarms_are_sent_while_an_older_message_is_being_tried(outbox: FakeO
     assert [notice.transition_id for notice in outbox.settled] == [2]
 
 
+def test_a_channel_that_hangs_costs_each_round_one_attempt_after_the_others_were_served(outbox: FakeOutbox) -> None:
+    order: list[str] = []
+
+    class Noting(FakeChannel):
+        def send(self, message: Message) -> Answer:
+            order.append(self.name)
+            return super().send(message)
+
+    hanging, healthy = Noting("hanging", *[NO] * 100), Noting("healthy")
+    worker = Worker(outbox, [hanging, healthy])
+    outbox.put(*(raised(number, site=f"school-{number}") for number in range(1, 6)))
+    worker.step(NOON)
+    assert (order.count("hanging"), order.count("healthy")) == (1, 5)
+    order.clear()
+    outbox.put(raised(6, "fridge-6"))
+    worker.step(NOON + 1_000)
+    assert order[:2] == ["healthy", "hanging"]
+    assert order.count("hanging") == 1
+
+
 def test_a_process_that_died_between_sending_and_settling_sends_again(outbox: FakeOutbox) -> None:
     channel = FakeChannel("wecom")
     outbox.put(raised(1))

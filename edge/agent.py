@@ -37,7 +37,7 @@ from wire.senml import encode_pack
 from wire.topics import birth_topic, readings_topic, status_topic
 
 CHUNK = 1_000  # readings of a history that are taken, and synced to disk, at once
-AHEAD = 100_000  # a history waits while more readings than this are not receipted; the window holds about 80,000
+AHEAD = 100_000  # a history waits while more readings than this are not receipted; a full window holds about 40,000
 UNSTORED = 10_000  # readings kept in memory while the disk refuses them; beyond it the oldest become a gap
 CLOCK_EVERY = MINUTE
 FLUSH_FOR = 2 * SECOND

@@ -1,0 +1,51 @@
+"""Dead letters: what of a refused message is kept, so that a person can see what was sent and why it was refused."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from domain.reasons import DeadReason
+from domain.records import DeadLetter
+from ingest.inbox import Inbound
+from wire.records import RejectedRecord
+from wire.senml import MAX_PACK_BYTES
+
+KEPT_BYTES = MAX_PACK_BYTES  # of a larger message the beginning is kept
+LETTERS_PER_PACK = 50  # further bad records of one pack share a last letter
+
+_records = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def letter(site: str, message: Inbound, received: int, reason: DeadReason, detail: str) -> DeadLetter:
+    """The whole message as a dead letter; a payload beyond `KEPT_BYTES` is cut, and the detail says so."""
+    if message.size > KEPT_BYTES:
+        detail = f"{detail} (kept: the first {KEPT_BYTES} of {message.size} bytes)"
+    return DeadLetter(site, received, message.text, message.payload[:KEPT_BYTES], reason, detail)
+
+
+def record_letters(
+    site: str, message: Inbound, received: int, rejected: Sequence[RejectedRecord]
+) -> tuple[DeadLetter, ...]:
+    """One letter per bad record with that record's bytes; beyond `LETTERS_PER_PACK` one letter for all the others."""
+    if not rejected:
+        return ()
+    try:
+        raws = [bytes(raw) for raw in _records.decode(message.payload)]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raws = []  # cannot be, since the pack was decoded; the whole payload is evidence enough
+    letters = [
+        DeadLetter(
+            site,
+            received,
+            message.text,
+            raws[bad.index] if bad.index < len(raws) else message.payload,
+            bad.reason,
+            f"record {bad.index}: {bad.detail}",
+        )
+        for bad in rejected[:LETTERS_PER_PACK]
+    ]
+    more = len(rejected) - LETTERS_PER_PACK
+    if more > 0:
+        bad = rejected[LETTERS_PER_PACK]
+        letters.append(letter(site, message, received, bad.reason, f"{more} more bad records: first {bad.detail}"))
+    return tuple(letters)

@@ -1,0 +1,147 @@
+"""The ingest process: consumer, one worker per site, the series writer, and a sign of life each second.
+
+Straight-line wiring; decides only which sites there are (all that the store knows, new ones as they are applied) and
+in which order things end: first the workers settle what they took, then the last receipts leave, then the rest.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from domain.ports import Judge, Ledger, SeriesStore
+from domain.records import ProcessRow
+from domain.times import SECOND
+from ingest.consumer import Consumer
+from ingest.inbox import Inbox
+from ingest.mailbox import Mailbox
+from ingest.metrics import Counters
+from ingest.series_writer import SeriesFeed, write_series
+from ingest.settings import IngestSettings
+from ingest.site_session import Parts
+from ingest.site_worker import SiteWorker
+from ingest.stray import Stray
+
+GRACE_SECONDS = 15.0  # for a worker to settle what it took, and for the series writer to end its step
+
+_log = structlog.get_logger()
+
+
+class Runner:
+    """One ingest process. `run` blocks until `stop`."""
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        ledger: Ledger,
+        series: SeriesStore,
+        make_judge: Callable[[str], Judge],
+        clock: Callable[[], int],
+        stop: threading.Event,
+    ) -> None:
+        self._settings, self._ledger, self._series = settings, ledger, series
+        self._clock, self._stop = clock, stop
+        self._halt = threading.Event()  # the consumer's end: after the workers' last receipts
+        self._counters = Counters()
+        self._inbox = Inbox(settings.inbox_messages, settings.inbox_bytes)
+        mailbox = Mailbox()
+        self._consumer = Consumer(settings, self._inbox, mailbox, self._counters)
+        self._parts = Parts(settings, ledger, make_judge, clock, self._pause, self._consumer, mailbox, self._counters)
+        self._stray = Stray(self._parts, self._inbox)
+        self._workers: dict[str, SiteWorker] = {}
+        self._feeds: dict[str, SeriesFeed] = {}
+        self._started_at = clock()
+
+    def run(self) -> None:
+        """Serve until `stop` is set, then end in order."""
+        self._find_sites()
+        network = threading.Thread(target=self._consumer.run, args=(self._halt,), name="broker", daemon=True)
+        network.start()
+        writer = threading.Thread(
+            target=write_series, args=(self._leading_feeds, self._clock, self._pause), name="series", daemon=True
+        )
+        writer.start()
+        beat_at = 0
+        try:
+            while not self._stop.is_set():
+                now = self._clock()
+                self._stray.step(now, 0.2)
+                if not 0 <= now - beat_at < SECOND:
+                    beat_at = now
+                    self._find_sites()
+                    self._beat(now)
+        finally:
+            self._stop.set()
+            self._end(network, writer)
+
+    def info(self) -> dict[str, object]:
+        """What the process says of itself: counts by name, dead letters by reason, and how things stand."""
+        feeds = list(self._feeds.values())
+        workers = list(self._workers.values())
+        sessions = {worker.site: worker.session for worker in workers}
+        return {
+            **self._counters.snapshot(),
+            "dead_letters": self._counters.letters(),
+            "connected": self._consumer.connected,
+            "queue_depth": self._inbox.depth,
+            "journal": {site: session.n for site, session in sessions.items() if session is not None},
+            "journal_full": sorted(site for site, session in sessions.items() if session is not None and session.full),
+            "standby": sorted(site for site, session in sessions.items() if session is None),
+            "series_lag": {feed.site: feed.lag for feed in feeds},
+            "series_error": next((feed.failing for feed in feeds if feed.failing), ""),
+        }
+
+    def _pause(self, ms: int) -> bool:
+        return not self._stop.wait(ms / SECOND)
+
+    def _leading_feeds(self) -> list[SeriesFeed]:
+        workers = self._workers
+        return [feed for site, feed in list(self._feeds.items()) if site in workers and workers[site].leading]
+
+    def _find_sites(self) -> None:
+        try:
+            sites = self._ledger.sites()
+        except Exception as error:  # noqa: BLE001 - any failure of the store: the next second tries again
+            _log.warning("the sites cannot be read; tried again", error=str(error))
+            return
+        for site in sites:
+            if site in self._workers:
+                continue
+            self._inbox.open(site)
+            self._feeds[site] = SeriesFeed(
+                site, self._ledger, self._series, self._counters, self._settings.series_delay_last
+            )
+            self._workers[site] = SiteWorker(site, self._parts, self._inbox, self._stop)
+            self._workers[site].start()
+            self._consumer.resubscribe()
+
+    def _beat(self, now: int) -> None:
+        row = ProcessRow(self._settings.process, os.getpid(), self._started_at, now, json.dumps(self.info()))
+        try:
+            self._ledger.beat(row)
+        except Exception as error:  # noqa: BLE001 - any failure of the store: the next second tries again
+            _log.warning("no sign of life was written", error=str(error))
+
+    def _end(self, network: threading.Thread, writer: threading.Thread) -> None:
+        for worker in self._workers.values():
+            if not worker.join(GRACE_SECONDS):
+                _log.error("a site did not end in time; what it did not commit was not receipted", site=worker.site)
+        self._halt.set()
+        self._consumer.wake()
+        network.join(GRACE_SECONDS)
+        writer.join(GRACE_SECONDS)
+        _log.info("ingest ended", **self._counters.snapshot())
+
+
+def run(
+    settings: IngestSettings,
+    ledger: Ledger,
+    series: SeriesStore,
+    judge_factory: Callable[[str], Judge],
+    clock: Callable[[], int],
+    stop: threading.Event,
+) -> None:
+    """Run ingest until `stop` is set. CaretakerError when the settings cannot be used."""
+    Runner(settings, ledger, series, judge_factory, clock, stop).run()

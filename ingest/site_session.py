@@ -1,0 +1,367 @@
+"""One site under one lease: messages become batches, batches are judged and committed, then receipted.
+
+Decides the order in which things happen, which is what makes a reading safe: judge, then one commit, then receipt and
+acknowledgement. The judge is never ahead of the journal for longer than a commit takes: a commit that fails is tried
+again with the same events, and nothing else is done meanwhile. FencedError ends the session; whoever runs it throws
+it away, puts `pending` back and begins a new one from the store.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from domain.alarms import AlarmEvent
+from domain.batch import ReadingBatch
+from domain.errors import CaretakerError, FencedError
+from domain.ports import Judge, Ledger
+from domain.records import Clock, Commit, Committed, ConfigChange, EntryKind, Position
+from domain.times import SECOND
+from ingest import configuration
+from ingest.accept import Acceptor, Outcome, Verdict
+from ingest.alarm_publisher import AlarmPublisher
+from ingest.backoff import Backoff
+from ingest.batcher import Batcher, Sealed
+from ingest.configuration import Configuration
+from ingest.inbox import Ack, Inbound
+from ingest.latest import LatestBoard
+from ingest.mailbox import Mailbox
+from ingest.metrics import Count, Counters
+from ingest.restore import pack_snapshot, restore
+from ingest.settings import IngestSettings
+from wire.messages import Receipt, encode_receipt
+from wire.topics import receipt_topic
+
+DUTY_EVERY = SECOND
+ALARMS_EVERY = 2 * SECOND
+DEAF_AFTER = 5 * SECOND  # a pause of ingest's own that the no-data clock must not count
+ROOM_AGAIN = 0.9  # of the journal's bound: below it messages are taken again
+RECEIPT_QOS = 0  # a lost receipt only delays: the agent asks again
+
+_VERDICTS = {
+    Verdict.DUPLICATE: Count.DUPLICATES,
+    Verdict.OUT_OF_ORDER: Count.OUT_OF_ORDER,
+    Verdict.OLD_BOOT: Count.OLD_BOOT,
+    Verdict.RETAINED: Count.RETAINED,
+    Verdict.EMPTY: Count.EMPTY,
+}
+Entry = tuple[EntryKind, ReadingBatch | Clock | ConfigChange]
+
+_log = structlog.get_logger()
+
+
+class StoppedError(Exception):
+    """The process is to end while something is being tried again; what is not committed is not receipted."""
+
+
+class Link(Protocol):
+    """The broker connection as a session sees it."""
+
+    @property
+    def hearing(self) -> bool:
+        """Whether messages can arrive: connected, subscribed, and not held up by a full inbox."""
+
+    @property
+    def connections(self) -> int:
+        """How many times it connected."""
+
+    def acknowledge(self, acks: Sequence[Ack]) -> None:
+        """Tell the broker that these messages are safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every session of a process works with. `pause` waits so many ms, and is False when the process stops."""
+
+    settings: IngestSettings
+    ledger: Ledger
+    make_judge: Callable[[str], Judge]
+    clock: Callable[[], int]
+    pause: Callable[[int], bool]
+    link: Link
+    mailbox: Mailbox
+    counters: Counters
+
+
+class SiteSession:
+    """The work on one site from the moment its lease was granted (`epoch`)."""
+
+    def __init__(self, site: str, epoch: int, parts: Parts) -> None:
+        self.site, self.epoch, self._parts = site, epoch, parts
+        self._ledger, self._settings, self._counters = parts.ledger, parts.settings, parts.counters
+        self._latest = LatestBoard(site)
+        self._alarms = AlarmPublisher(site, parts.ledger, parts.mailbox)
+        self._batcher = Batcher(site, self._settings.batch_readings, self._settings.batch_wait)
+        self._backoff = Backoff(SECOND // 5, 10 * SECOND)
+        self._sealing: tuple[Inbound, ...] = ()
+        restored = restore(self._ledger, site, lambda: parts.make_judge(site), self._latest.take)
+        self._judge, self.n, self._time = restored.judge, restored.n, restored.now
+        self._config: Configuration | None = restored.config
+        self._acceptor = Acceptor(site, self._ledger.positions(site), self._ledger.owners(site), restored.seen)
+        if self._config is not None:
+            self._acceptor.configure(self._config.catalogue.by_name)
+        self._wanted: Configuration | None = None
+        self._refused: ConfigChange | None = None
+        self._connected, self._deaf = True, self.n > 0  # nothing was heard since the journal's end
+        self._connections = -1
+        now = self.now()
+        self._clock_entry_at = self._duty_at = self._alarms_at = 0
+        self._renewed_at = self._snapshot_at = self._seen_at = now
+        self._snapshot_n = self.n - restored.replayed
+        self._dirty_alarms = True
+        self.full = False
+        _log.info("site begun", site=site, epoch=epoch, n=self.n, replayed=restored.replayed)
+
+    @property
+    def pending(self) -> list[Inbound]:
+        """Messages that were taken and are not settled."""
+        return [*self._sealing, *self._batcher.messages]
+
+    def now(self) -> int:
+        """The time, UTC ms, never going back: the journal's order is the order of its times."""
+        self._time = max(self._time, self._parts.clock())
+        return self._time
+
+    def take(self, messages: Sequence[Inbound]) -> None:
+        """Accept or reject the messages; batches that are full are committed."""
+        self._look_up()
+        for message in messages:
+            now = self.now()
+            outcome = self._acceptor.accept(message, now)
+            self._count(outcome)
+            self._batcher.add(message, outcome, now)
+            if self._batcher.ready(now):
+                self.seal()
+
+    def tick(self) -> None:
+        """Commit a batch that is old enough, and do what is due: to be called at least every 100 ms or so."""
+        self._look_up()
+        now = self.now()
+        if self._batcher.ready(now):
+            self.seal()
+        if now - self._duty_at >= DUTY_EVERY:
+            self._duty_at = now
+            self._duties(now)
+
+    def close(self) -> None:
+        """Settle what was taken, and leave a snapshot for a quick start."""
+        self.seal()
+        self._latest.flush(self._ledger)
+        if self.n > self._snapshot_n:
+            self._save_snapshot(self.now())
+
+    def seal(self) -> None:
+        """Commit what was taken so far, then publish receipts and acknowledge."""
+        if self._batcher.empty:
+            return
+        self._recover_hearing()
+        now = self.now()
+        self._sealing = tuple(self._batcher.messages)
+        sealed = self._batcher.seal(now)
+        if not sealed.changes_nothing:
+            self._commit_batch(sealed, now)
+        self._sealing = ()
+        for position in sealed.answers:
+            self._receipt(position)
+        self._parts.link.acknowledge(sealed.acks)
+
+    def _commit_batch(self, sealed: Sealed, now: int) -> None:
+        batch = sealed.batch
+        events = [] if batch is None else self._judge.feed(batch)
+        self._commit(
+            Commit(
+                self.site,
+                self._settings.worker,
+                self.epoch,
+                now,
+                entries=() if batch is None else ((EntryKind.BATCH, batch),),
+                positions=sealed.positions,
+                events=tuple(events),
+                dead_letters=sealed.letters,
+                discoveries=sealed.discoveries,
+                owners=sealed.owners,
+                births=sealed.births,
+                statuses=sealed.statuses,
+                rules_revision=self._rules_revision,
+            )
+        )
+        for letter in sealed.letters:
+            self._counters.dead_letter(letter.reason)
+        if batch is not None:
+            self._latest.take(batch)
+            self._counters.add(Count.BATCHES)
+            self._counters.add(Count.PACKS, sealed.packs)
+            self._counters.add(Count.READINGS, len(batch))
+
+    @property
+    def _rules_revision(self) -> int:
+        return self._config.change.rules_revision if self._config else 0
+
+    def _commit_entry(self, now: int, entry: Entry, events: Sequence[AlarmEvent]) -> None:
+        worker, revision = self._settings.worker, self._rules_revision
+        commit = Commit(
+            self.site, worker, self.epoch, now, entries=(entry,), events=tuple(events), rules_revision=revision
+        )
+        self._commit(commit)
+
+    def _commit(self, commit: Commit) -> None:
+        """Commit, however long it takes; FencedError and StoppedError leave this session unusable."""
+        self._backoff.reset()
+        failed = False
+        while True:
+            try:
+                committed = self._found_committed(commit) if failed else None
+                committed = committed or self._ledger.commit(commit)
+                break
+            except FencedError:
+                raise
+            except Exception as error:  # disk full, locked, connection lost: nothing may be dropped
+                failed = True
+                self._counters.add(Count.COMMIT_RETRIES)
+                _log.error("commit failed; tried again, no receipts until then", site=self.site, error=str(error))
+                if not self._parts.pause(self._backoff.next()):
+                    raise StoppedError from error
+        self._look_up()
+        self.n = committed.n
+        self._dirty_alarms = self._dirty_alarms or bool(commit.events)
+
+    def _found_committed(self, commit: Commit) -> Committed | None:
+        """Whether a commit that seemed to fail is in the journal after all (only the lease's holder writes there)."""
+        end = self._ledger.journal_end(self.site)
+        return Committed(end, ()) if commit.entries and end >= self.n + len(commit.entries) else None
+
+    def _receipt(self, position: Position) -> None:
+        payload = encode_receipt(Receipt(position.boot, position.through))
+        self._parts.mailbox.post(receipt_topic(self.site, position.agent), payload, RECEIPT_QOS)
+        self._counters.add(Count.RECEIPTS)
+
+    def _count(self, outcome: Outcome) -> None:
+        counted = _VERDICTS.get(outcome.verdict)
+        if counted is not None:
+            self._counters.add(counted)
+        if outcome.skipped:
+            self._counters.add(Count.SKIPPED)
+        self._counters.add(Count.BIRTHS, len(outcome.births))
+        self._counters.add(Count.STATUSES, len(outcome.statuses))
+
+    def _duties(self, now: int) -> None:
+        self._keep_lease(now)
+        if self._config is not None:  # the first entry of a new site's journal is its configuration
+            self._recover_hearing()
+        self._quietly(self._look_for_revisions)
+        self._follow_configuration()
+        self._tell_time(now, self._parts.link.hearing and not self.full)
+        self._latest.flush(self._ledger)
+        self._publish_alarms(now)
+        self._quietly(self._check_room)
+        due = self.n - self._snapshot_n >= self._settings.snapshot_entries
+        if self.n > self._snapshot_n and (due or self.full or now - self._snapshot_at >= self._settings.snapshot_every):
+            self._quietly(lambda: self._save_snapshot(now))
+        elif self.full:
+            self._quietly(self._trim)
+
+    def _quietly(self, duty: Callable[[], None]) -> None:
+        """A duty that reads the store: when it fails, the next second tries again."""
+        try:
+            duty()
+        except (FencedError, StoppedError):
+            raise
+        except Exception as error:  # noqa: BLE001 - any failure of the store
+            _log.warning("the operational store did not answer; tried again", site=self.site, error=str(error))
+
+    def _keep_lease(self, now: int) -> None:
+        if now - self._renewed_at < self._settings.lease_ttl // 3:
+            return
+        try:
+            worker, ttl = self._settings.worker, self._settings.lease_ttl
+            held = self._ledger.acquire(self.site, worker, now, ttl, self.epoch)
+        except Exception as error:  # noqa: BLE001 - a commit will tell whether the lease still stands
+            _log.warning("the lease was not renewed; tried again", site=self.site, error=str(error))
+            return
+        if held is None:
+            raise FencedError(f"the lease of {self.site} is lost")
+        self._renewed_at = now
+
+    def _look_up(self) -> None:
+        """Notice that ingest itself stood still (a stalled store, a sleeping machine): it heard nothing meanwhile."""
+        now = self.now()
+        self._deaf = self._deaf or now - self._seen_at > DEAF_AFTER
+        self._seen_at = now
+
+    def _recover_hearing(self) -> None:
+        """After a pause of ingest's own, tell the judge first that nothing could be heard meanwhile."""
+        if self._deaf:
+            self._deaf = False
+            self._tell_time(self.now(), False)
+
+    def _tell_time(self, now: int, connected: bool) -> None:
+        events = self._judge.clock(now, connected)
+        due = now - self._clock_entry_at >= self._settings.clock_entry_every
+        if events or due or connected != self._connected:
+            self._commit_entry(now, (EntryKind.CLOCK, Clock(now, connected)), events)
+            self._clock_entry_at, self._connected = now, connected
+
+    def _look_for_revisions(self) -> None:
+        change = configuration.newest_change(self._ledger, self.site)
+        if change is None or change == self._refused or (self._config and change == self._config.change):
+            return
+        try:
+            self._wanted = configuration.load(self._ledger, self.site, change)
+        except CaretakerError as error:
+            self._refuse(change, error)
+
+    def _follow_configuration(self) -> None:
+        """Put the newest revisions in force; what came before them is judged by what was in force."""
+        config, self._wanted = self._wanted, None
+        if config is None:
+            return
+        self.seal()
+        now = self.now()
+        try:
+            events = self._judge.configure(config.catalogue, config.rules, now)
+        except (CaretakerError, ValueError) as error:
+            self._refuse(config.change, error)
+            return
+        self._config, self._refused = config, None
+        self._acceptor.configure(config.catalogue.by_name)
+        self._commit_entry(now, (EntryKind.CONFIG, config.change), events)
+        change = config.change
+        _log.info("configured", site=self.site, catalogue=change.site_revision, rules=change.rules_revision)
+
+    def _refuse(self, change: ConfigChange, error: Exception) -> None:
+        self._refused = change
+        _log.error("a revision cannot be used; the former stays in force", site=self.site, error=str(error))
+
+    def _publish_alarms(self, now: int) -> None:
+        if self._connections != self._parts.link.connections:
+            self._connections = self._parts.link.connections
+            self._alarms.republish()
+            self._dirty_alarms = True
+        if self._dirty_alarms or now - self._alarms_at >= ALARMS_EVERY:
+            self._dirty_alarms, self._alarms_at = False, now
+            self._alarms.refresh()
+
+    def _check_room(self) -> None:
+        held, most = self._ledger.journal_bytes(self.site), self._settings.journal_bytes
+        full = held >= (most * ROOM_AGAIN if self.full else most)
+        if full and not self.full:
+            _log.error("the journal is full: no receipts until the series store catches up", site=self.site, held=held)
+        if self.full and not full:
+            _log.info("the journal has room again", site=self.site, held=held)
+        self.full = full
+
+    def _save_snapshot(self, now: int) -> None:
+        if self._config is None:
+            return
+        worker, ttl = self._settings.worker, self._settings.lease_ttl
+        if self._ledger.acquire(self.site, worker, now, ttl, self.epoch) is None:
+            raise FencedError(f"the lease of {self.site} is lost")  # a stale snapshot would undo the successor's
+        self._ledger.save_snapshot(
+            self.site, self.n, pack_snapshot(self._config.change, now, self._judge.snapshot()), now
+        )
+        self._snapshot_n, self._snapshot_at, self._renewed_at = self.n, now, now
+        self._trim()
+
+    def _trim(self) -> None:
+        self._ledger.trim(self.site, self._snapshot_n)

@@ -1,0 +1,92 @@
+"""Runs one site in a thread: waits for the lease, serves the site, and begins anew when that failed.
+
+Decides only what to do after a failure. A lost lease means that somebody else serves the site: wait a whole lease
+before asking again. Any other error is a defect: it is said loudly, the judge is thrown away, and the site begins
+again from its snapshot and journal; what was not committed was not receipted, so it is still there.
+"""
+
+import threading
+
+import structlog
+
+from domain.errors import FencedError
+from domain.times import MINUTE, SECOND
+from ingest.backoff import Backoff
+from ingest.inbox import Inbox
+from ingest.metrics import Count
+from ingest.site_session import Parts, SiteSession, StoppedError
+
+TAKE_AT_ONCE = 64
+WAIT_SECONDS = 0.05
+
+_log = structlog.get_logger()
+
+
+class SiteWorker:
+    """The thread of one site. `session` is the present one, None while another worker holds the lease."""
+
+    def __init__(self, site: str, parts: Parts, inbox: Inbox, stop: threading.Event) -> None:
+        self.site = site
+        self.session: SiteSession | None = None
+        self._parts, self._inbox, self._stop = parts, inbox, stop
+        self._backoff = Backoff(SECOND, MINUTE)
+        self._thread = threading.Thread(target=self._run, name=f"site {site}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end; whether it came."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process serves the site now."""
+        return self.session is not None
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.serve()
+
+    def serve(self) -> None:
+        """One session from lease to end; errors are answered with a pause, never raised."""
+        delay = 0
+        try:
+            epoch = self._acquire()
+            if epoch is None:
+                delay = SECOND
+            else:
+                self.session = SiteSession(self.site, epoch, self._parts)
+                self._work(self.session)
+        except StoppedError:
+            pass
+        except FencedError as error:
+            delay = self._parts.settings.lease_ttl
+            _log.warning("another worker serves the site", site=self.site, error=str(error), wait_ms=delay)
+        except Exception:  # noqa: BLE001 - one site's defect must not end the others'
+            delay = self._backoff.next()
+            self._parts.counters.add(Count.RESTARTS)
+            _log.exception("the site failed; it begins again from its journal", site=self.site, wait_ms=delay)
+        finally:
+            if self.session is not None:
+                self._inbox.put_back(self.site, self.session.pending)
+                self.session = None
+        if delay:
+            self._parts.pause(delay)
+
+    def _acquire(self) -> int | None:
+        settings = self._parts.settings
+        return self._parts.ledger.acquire(self.site, settings.worker, self._parts.clock(), settings.lease_ttl)
+
+    def _work(self, session: SiteSession) -> None:
+        session.tick()
+        while not self._stop.is_set():
+            if session.full:
+                self._parts.pause(SECOND // 10)
+            else:
+                session.take(self._inbox.take(self.site, TAKE_AT_ONCE, WAIT_SECONDS))
+            session.tick()
+            self._backoff.reset()
+        session.close()

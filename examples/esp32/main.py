@@ -4,7 +4,8 @@ An unsequenced pack has no receipt: what is published while broker or Wi-Fi are 
 must be documented without holes, put an agent (docs/edge.md) on a Raspberry Pi instead.
 """
 
-# ruff: noqa: ANN, BLE, T20 - MicroPython: no types, and the console is the only log
+# MicroPython: no types, and the console is the only log.
+# ruff: noqa: ANN001, ANN201, BLE001, T201
 import json
 import time
 

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass, replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.alarms import Alarm, AlarmEvent, AlarmKey, EventKind, Priority
@@ -16,7 +16,6 @@ from rules.model import Level, Limit, NoData, Rule, RuleSet, Selector, StateIs
 
 T0 = 1_760_000_000_000
 POINTS = {"kitchen": ("fridge-1/temperature", "fridge-2/temperature"), "cellar": ("fridge-3/temperature",)}
-FEW = settings(max_examples=100, deadline=None)
 
 
 @dataclass(frozen=True)
@@ -132,13 +131,11 @@ def finish(engine: Engine, story: list[Pack]) -> list[AlarmEvent]:
     return events
 
 
-@FEW
 @given(rule_sets(), stories(late=True))
 def test_the_same_input_gives_the_same_output(rules: RuleSet, story: list[Pack]) -> None:
     assert run(engine_with(rules), story) == run(engine_with(rules), story)
 
 
-@FEW
 @given(rule_sets(), stories(late=True), st.data())
 def test_it_does_not_matter_how_packs_are_batched(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
     singly, together = engine_with(rules), engine_with(rules)
@@ -162,7 +159,6 @@ def joined(packs: list[Pack]) -> ReadingBatch:
     return replace(whole, spans=tuple(spans))
 
 
-@FEW
 @given(rule_sets(), stories(late=False), st.data())
 def test_it_does_not_matter_how_readings_are_packed(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
     split: list[Pack] = []
@@ -175,7 +171,6 @@ def test_it_does_not_matter_how_readings_are_packed(rules: RuleSet, story: list[
     assert by_alarm(run(engine_with(rules), story)) == by_alarm(run(engine_with(rules), split))
 
 
-@FEW
 @given(rule_sets(), stories(late=False), st.data())
 def test_extra_advances_change_only_the_delivery(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
     plain, nudged = engine_with(rules), engine_with(rules)
@@ -193,7 +188,6 @@ def test_extra_advances_change_only_the_delivery(rules: RuleSet, story: list[Pac
     assert undated(said + finish(plain, story)) == undated(also + finish(nudged, story))
 
 
-@FEW
 @given(rule_sets(), stories(late=True), st.data())
 def test_snapshot_and_restore_anywhere_change_nothing(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(story)))
@@ -205,14 +199,12 @@ def test_snapshot_and_restore_anywhere_change_nothing(rules: RuleSet, story: lis
     assert second.snapshot() == whole.snapshot()
 
 
-@FEW
 @given(rule_sets(), stories(late=True))
 def test_the_fast_path_says_what_the_plain_one_says(rules: RuleSet, story: list[Pack]) -> None:
     fast, plain = engine_with(rules), engine_with(rules, prefilter=False)
     assert run(fast, story) + finish(fast, story) == run(plain, story) + finish(plain, story)
 
 
-@FEW
 @given(rule_sets(silence=False), readings("cellar", most=120))
 def test_a_long_stretch_at_once_says_what_single_readings_say(rules: RuleSet, rows: list[Reading]) -> None:
     rows = list({row.time: row for row in rows}.values())
@@ -222,7 +214,6 @@ def test_a_long_stretch_at_once_says_what_single_readings_say(rules: RuleSet, ro
     assert by_alarm(one) == by_alarm(other)
 
 
-@FEW
 @given(rule_sets(), stories(late=True))
 def test_every_event_is_legal_for_its_alarm(rules: RuleSet, story: list[Pack]) -> None:
     engine = engine_with(rules)
@@ -232,7 +223,6 @@ def test_every_event_is_legal_for_its_alarm(rules: RuleSet, story: list[Pack]) -
             alarm, _ = apply(alarm, event)
 
 
-@FEW
 @given(rule_sets(silence=False), stories(late=True))
 def test_excursions_of_one_alarm_do_not_overlap(rules: RuleSet, story: list[Pack]) -> None:
     engine = engine_with(rules)
@@ -257,7 +247,6 @@ def intervals(events: list[AlarmEvent]) -> list[tuple[int, int]]:
     return spans if opened is None else [*spans, (opened, 1 << 62)]
 
 
-@FEW
 @given(rule_sets(silence=False), stories(late=False), st.data())
 def test_late_readings_only_add(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
     """What was said by the end of the story stays said, whatever comes to light afterwards."""
@@ -301,7 +290,6 @@ def oracle(rows: list[Reading], limit: float, on: int, off: int, until: int) -> 
     return said
 
 
-@FEW
 @given(
     st.lists(st.tuples(st.integers(1, 5), st.sampled_from((7.0, 8.0, 8.1, 9.0))), min_size=1, max_size=60),
     st.integers(0, 9),

@@ -300,6 +300,22 @@ def test_a_new_rule_takes_the_running_delay_from_its_lookback() -> None:
     assert said(send(engine, minutes(8, 10, 9.0), upto=10)) == [("raise", 10)]
 
 
+def test_a_new_rule_is_not_blind_to_the_value_that_was_there_before_it() -> None:
+    def state(rule: str, number: float) -> Rule:
+        return Rule(rule, Selector(("pump",), "status"), (Level(StateIs((number,)), Priority.HIGH),))
+
+    def status(minute: int, value: float) -> list[AlarmEvent]:
+        quality = Quality.BAD if value != value else Quality.GOOD
+        row = Reading("pump-1/status", T0 + minute * MINUTE, value, quality)
+        return engine.feed(batch_of("school", row.time, [row]))
+
+    engine = Engine("school")
+    engine.set_rules(catalogue(), rule_set(state("running", 1.0)), T0)
+    assert status(0, 2.0) + status(1, float("nan")) + status(2, float("nan")) == []
+    assert engine.set_rules(catalogue(), rule_set(state("running", 1.0), state("fault", 2.0)), T0 + 2 * MINUTE) == []
+    assert said(status(3, 2.0)) == [("raise", 3)]
+
+
 def test_a_rule_that_cannot_be_judged_changes_nothing() -> None:
     engine = active_engine()
     before = engine.snapshot()

@@ -277,6 +277,32 @@ def test_a_device_without_promises_is_waited_for_a_minute() -> None:
     assert (event.at, event.detected_at) == (T0 + 10 * MINUTE, T0 + 11 * MINUTE + 1)
 
 
+def test_within_that_minute_disorder_does_not_matter() -> None:
+    engine = engine_with(rules(above(8.0)))
+    for received, time, value in ((30, 20, 9.0), (40, 10, 5.0)):
+        row = Reading(FRIDGE, T0 + time * SECOND, value)
+        assert engine.feed(batch_of("school", T0 + received * SECOND, [row], agent="esp32", upto=0)) == []
+    (event,) = engine.clock(T0 + 80 * SECOND, True)
+    assert event.at == T0 + 20 * SECOND
+    assert engine.counters.late == 0
+
+
+def test_nothing_is_given_up_while_nothing_can_be_heard() -> None:
+    engine = engine_with(rules(above(8.0, on=10)))
+    engine.feed(batch_of("school", T0 + SECOND, [reading(0, 9.0)], agent="esp32", upto=0))
+    assert engine.clock(T0 + 60 * MINUTE, False) == []
+    assert said(engine.clock(T0 + 60 * MINUTE, True)) == [("raise", 10)]
+
+
+def test_a_promise_once_given_is_what_counts() -> None:
+    engine = engine_with(rules(above(8.0)))
+    send(engine, (0, 5.0))
+    engine.feed(batch_of("school", T0 + 90 * MINUTE, [], agent="kitchen", upto=0))
+    assert engine.clock(T0 + 90 * MINUTE, True) == []
+    assert said(send(engine, (1, 9.0))) == [("raise", 1)]
+    assert engine.counters.late == 0
+
+
 def test_it_is_retroactive_when_detected_more_than_a_minute_later() -> None:
     for late, retroactive in ((60 * SECOND, False), (60 * SECOND + 1, True)):
         engine = engine_with(rules(above(8.0)))
@@ -349,6 +375,15 @@ def test_the_no_data_clock_stands_while_the_broker_cannot_be_reached() -> None:
     assert engine.clock(T0 + 100 * MINUTE, True) == []
     assert engine.clock(T0 + 105 * MINUTE, True) == []
     assert said(engine.clock(T0 + 106 * MINUTE, True)) == [("raise", 105)]
+
+
+def test_time_between_loss_and_return_is_not_counted_even_when_only_the_return_is_heard_of() -> None:
+    engine = engine_with(silence_rules())
+    arrive(engine, 0, 0)
+    engine.clock(T0 + 10 * MINUTE, False)
+    assert engine.clock(T0 + 300 * MINUTE, True) == []
+    assert engine.clock(T0 + 315 * MINUTE, True) == []
+    assert said(engine.clock(T0 + 316 * MINUTE, True)) == [("raise", 315)]
 
 
 def test_two_delays_of_silence_step_up_and_a_fresh_reading_clears_both() -> None:

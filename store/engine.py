@@ -14,8 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from domain.errors import CaretakerError
+from store.sqlite_files import BUSY_MS, prepare
 
-BUSY_MS = 10_000
 _BEGIN = "caretaker_begin"
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -78,8 +78,7 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins no transaction by itself: `_begin` does
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        prepare(connection, _PRAGMAS)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -20,6 +20,7 @@ from domain.errors import CaretakerError
 from domain.readings import Quality, QualityCode
 from domain.records import AppendResult, Latest, Series, Windows
 from store import series_sql as sql
+from store.sqlite_files import BUSY_MS, prepare
 
 COLLISION = "time_collision"
 IDLE_READERS = 8  # connections kept open between reads; more are opened when needed and closed after
@@ -220,10 +221,17 @@ def _open(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     # A connection moves between threads but is used by one at a time: the locks above see to that.
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
     )
-    for pragma in sql.READER_PRAGMAS if read_only else sql.WRITER_PRAGMAS:
-        connection.execute(pragma)
+    try:
+        prepare(connection, sql.READER_PRAGMAS if read_only else sql.WRITER_PRAGMAS)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -34,11 +34,11 @@ SILENT = "condition: {no_data: 15min}\npriority: low"
 
 def rows_of(*readings: tuple[int, float] | tuple[int, float, int], point: str = "a/t") -> ReadingRows:
     """(minute, value[, minute of arrival]) in order of arrival."""
-    lines = [
-        f"{T0 + one[0] * MIN},{point},{'' if one[1] != one[1] else one[1]},{T0 + one[-1] * MIN if len(one) == 3 else ''}\n"
-        for one in readings
-    ]
-    return read_readings(["time,point,value,received\n".encode() + "".join(lines).encode()], "r.csv")
+    lines = ["time,point,value,received"]
+    for minute, value, *arrival in readings:
+        cell = "" if value != value else str(value)
+        lines.append(f"{T0 + minute * MIN},{point},{cell},{T0 + arrival[0] * MIN if arrival else ''}")
+    return read_readings(["\n".join(lines).encode()], "r.csv")
 
 
 def joined(first: ReadingRows, second: ReadingRows) -> ReadingRows:

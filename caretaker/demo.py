@@ -155,7 +155,7 @@ class Demo:
         temporary.write_text(json.dumps({"live_at": live_at, "faults": faults}, indent=1))
         temporary.replace(control)
         took = (now_ms() - self.started_at) / 1000
-        self.say(f"{self.options.days} days of history are stored ({took:.0f} s). Live in {LEAD // SECOND} s.")
+        self.say(f"{self.options.days} d of history are stored ({took:.0f} s). Live in {LEAD // SECOND} s.")
         self.say(
             f"The compressor of {FRIDGE} failed a while ago: its alarm comes about {ALARM_AFTER // SECOND} s after."
         )
@@ -258,6 +258,7 @@ def _agent_toml(options: DemoOptions, settings: Settings, agent: str, started_at
         f"broker = {json.dumps(settings.broker_url)}",
         f"data_dir = {json.dumps(str((options.data_dir / f'agent-{agent}').absolute()))}",
         'sample_interval = "1s"',
+        "trust_clock = true",  # the simulated plant has the machine's own time
         *([f"produced_log = {json.dumps(str(record.absolute()))}"] if options.record else []),
         "[[source]]",
         'kind = "simulated"',

@@ -83,22 +83,24 @@ class Supervisor:
         return self._children[name].done
 
     def stop(self, names: Sequence[str] | None = None) -> None:
-        """SIGTERM to the children in reverse order, SIGKILL to those that stay; returns when all have ended."""
+        """End the children one after the other, the last first: SIGTERM, and SIGKILL to one that stays."""
         chosen = [child for name, child in self._children.items() if names is None or name in names]
-        running = [child for child in reversed(chosen) if child.process is not None and child.process.poll() is None]
-        for child in running:
-            _signal(child, signal.SIGTERM)
-        deadline = self.clock() + STOP_PATIENCE
-        for child in running:
-            assert child.process is not None
-            try:
-                child.process.wait(timeout=max(0.05, deadline - self.clock()))
-            except subprocess.TimeoutExpired:
-                self.say(f"{child.spec.name} did not stop in {STOP_PATIENCE:.0f} s and is killed")
-                _signal(child, signal.SIGKILL)
-                child.process.wait()
-            child.done = True
+        for child in reversed(chosen):
+            self._end(child)
         self._write_state()
+
+    def _end(self, child: _Child) -> None:
+        child.done = True
+        process = child.process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout=STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.say(f"{child.spec.name} did not stop in {STOP_PATIENCE:.0f} s and is killed")
+            process.kill()
+            process.wait()
 
     def _start(self, child: _Child) -> None:
         log = child.spec.log
@@ -192,14 +194,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return True
-
-
-def _signal(child: _Child, number: signal.Signals) -> None:
-    assert child.process is not None
-    try:
-        child.process.send_signal(number)
-    except ProcessLookupError:
-        return
 
 
 def _describe(code: int) -> str:

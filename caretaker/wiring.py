@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from caretaker.settings import Settings, read_text
+from domain.catalogue import Label
 from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
 from domain.ports import Judge, SeriesStore
 from rules.engine import Engine
-from rules.loading import load_revision
+from rules.loading import load_documents, load_revision
+from rules.model import RuleSet
 from rules.packs import load_pack_text
 from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
@@ -54,9 +56,26 @@ def rule_documents(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(documents)
 
 
+def rule_titles(store: OperationalStore) -> Callable[[str, str], Label | None]:
+    """Looks up a rule's title by (site, rule); parses a site's rules once per revision."""
+    known: dict[str, tuple[int, RuleSet]] = {}
+
+    def title(site: str, rule: str) -> Label | None:
+        revision = store.rules_revision(site)
+        if revision is None:
+            return None
+        if site not in known or known[site][0] != revision.number:
+            known[site] = (revision.number, load_revision(revision))
+        found = known[site][1].rules.get(rule)
+        return found.title if found else None
+
+    return title
+
+
 def apply_configured(settings: Settings, store: OperationalStore, now: int) -> list[str]:
     """Apply the configured site and rule files; the ids of the sites. A bad file stops before anything is changed."""
     rules = rule_documents(settings.rules)
+    load_documents(rules)
     sites = []
     for path in settings.sites:
         text = read_text(path)
@@ -65,8 +84,7 @@ def apply_configured(settings: Settings, store: OperationalStore, now: int) -> l
         store.apply_site(catalogue.site, ((str(path), text),), "caretaker up", now)
         if store.commissioned_at(catalogue.site) is None:
             store.commission(catalogue.site, catalogue.commissioned_at or now, "caretaker up", now)
-        revision = store.apply_rules(catalogue.site, rules, "caretaker up", now)
-        load_revision(revision)
+        store.apply_rules(catalogue.site, rules, "caretaker up", now)
     return store.sites()
 
 

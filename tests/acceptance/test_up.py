@@ -60,8 +60,8 @@ class Installation:
 
     def value(self, point: str) -> float | None:
         rows = self.get("/api/v1/sites/school/latest")
-        assert isinstance(rows, dict)
-        return next((row["value"] for row in rows["items"] if row["point"] == point), None)
+        assert isinstance(rows, list)
+        return next((row["value"] for row in rows if row["point"] == point), None)
 
 
 @pytest.fixture

@@ -1,0 +1,31 @@
+"""`caretaker ingest`: takes readings from the broker, journals and judges them, fills the series store."""
+
+from caretaker.commands.up import Config
+
+
+def ingest(config: Config = None) -> None:
+    """Accept readings, judge them, keep them; answer with receipts."""
+    from caretaker.process import end_with_parent, now_ms, set_up_logging, stop_on_signals
+    from caretaker.settings import load_settings, supervised
+    from caretaker.wiring import judge_factory, open_operational, open_series
+    from domain.times import parse_duration
+    from ingest.runner import run
+    from ingest.settings import IngestSettings
+
+    settings = load_settings(config)
+    set_up_logging(settings.log.level, settings.log.format, "ingest")
+    if supervised():
+        end_with_parent()
+    stop = stop_on_signals()
+    limits = IngestSettings(
+        settings.broker_url,
+        worker=settings.worker,
+        journal_bytes=settings.ingest.journal_max_mb * 1024 * 1024,
+        snapshot_every=parse_duration(settings.ingest.snapshot_every),
+    )
+    ledger, series = open_operational(settings), open_series(settings)
+    try:
+        run(limits, ledger, series, judge_factory(series), now_ms, stop)
+    finally:
+        series.close()
+        ledger.close()

@@ -142,7 +142,7 @@ HOSTILITY = st.sampled_from([0.0, 0.1, 0.3, 0.6])
 
 @settings(max_examples=100, deadline=None)
 @given(CYCLES, HOSTILITY, st.integers(0, 2**32))
-def test_everything_is_taken_exactly_once_in_order_and_no_promise_is_broken(cycles, hostility, seed):
+def test_everything_is_taken_exactly_once_in_order_and_no_promise_is_broken(cycles, hostility, seed) -> None:
     with world(seed, hostility) as here:
         for count in cycles:
             here.step()
@@ -155,7 +155,7 @@ def test_everything_is_taken_exactly_once_in_order_and_no_promise_is_broken(cycl
 
 @settings(max_examples=100, deadline=None)
 @given(CYCLES, HOSTILITY, st.integers(0, 2**32))
-def test_with_an_outbox_too_small_every_reading_is_taken_once_or_counted_in_a_gap(cycles, hostility, seed):
+def test_with_an_outbox_too_small_every_reading_is_taken_once_or_counted_in_a_gap(cycles, hostility, seed) -> None:
     with world(seed, hostility, max_bytes=800) as here:
         for count in cycles:
             here.step()
@@ -174,7 +174,7 @@ def test_with_an_outbox_too_small_every_reading_is_taken_once_or_counted_in_a_ga
 
 @settings(max_examples=100, deadline=None)
 @given(CYCLES, HOSTILITY, st.integers(0, 2**32))
-def test_restarts_of_the_agent_lose_nothing(cycles, hostility, seed):
+def test_restarts_of_the_agent_lose_nothing(cycles, hostility, seed) -> None:
     with world(seed, hostility) as here:
         for count in cycles:
             here.step()

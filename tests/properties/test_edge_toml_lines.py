@@ -1,6 +1,7 @@
 """Whatever TOML accepts, the line finder walks to its end and finds every key of it."""
 
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ LINE = st.one_of(
 )  # fmt: skip
 
 
-def paths(value: Any, path: tuple[str | int, ...] = ()):
+def paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in items:
         yield (*path, key)
@@ -38,7 +39,7 @@ def paths(value: Any, path: tuple[str | int, ...] = ()):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(LINE, max_size=8).map("\n".join))
-def test_every_key_that_toml_knows_has_a_line(text):
+def test_every_key_that_toml_knows_has_a_line(text) -> None:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError:

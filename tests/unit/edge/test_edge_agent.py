@@ -3,7 +3,7 @@
 import json
 import math
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -100,7 +100,7 @@ class Sensor:
     def open(self) -> None:
         self.open_ = True
 
-    def points(self):
+    def points(self) -> list[PointDescription]:
         return [PointDescription(name, "Cel") for name in self.names]
 
     def read(self, now: int) -> list[Reading]:
@@ -156,13 +156,13 @@ class Rig:
 
 
 @pytest.fixture
-def rig(tmp_path):
+def rig(tmp_path) -> Iterator[Rig]:
     made = Rig(tmp_path)
     yield made
     made.outbox.close()
 
 
-def test_it_announces_itself_then_publishes_each_cycle_as_one_pack(rig):
+def test_it_announces_itself_then_publishes_each_cycle_as_one_pack(rig) -> None:
     rig.step()
     assert rig.link.sent == []  # sampled and kept, without a connection
     assert rig.outbox.held == 1
@@ -179,7 +179,7 @@ def test_it_announces_itself_then_publishes_each_cycle_as_one_pack(rig):
     assert (record["bt"] + record.get("t", 0), record["upto"], record["sent"], record["low"]) == (T0 / 1000,) * 3 + (1,)
 
 
-def test_a_reading_stays_until_its_receipt(rig):
+def test_a_reading_stays_until_its_receipt(rig) -> None:
     rig.link.connect()
     rig.step()
     rig.link.receipt("boot-1", 1)
@@ -190,7 +190,7 @@ def test_a_reading_stays_until_its_receipt(rig):
     assert rig.outbox.held == 1
 
 
-def test_the_loop_sleeps_until_the_next_cycle_and_no_longer_than_a_second(rig):
+def test_the_loop_sleeps_until_the_next_cycle_and_no_longer_than_a_second(rig) -> None:
     assert rig.step() == 1000
     assert rig.step(9_500) == 500
     assert rig.sources[0].count == 1
@@ -198,7 +198,7 @@ def test_the_loop_sleeps_until_the_next_cycle_and_no_longer_than_a_second(rig):
     assert rig.sources[0].count == 2
 
 
-def test_cycles_that_were_missed_are_left_out_and_not_made_up(rig):
+def test_cycles_that_were_missed_are_left_out_and_not_made_up(rig) -> None:
     rig.step()
     rig.step(35_000)
     rig.step()
@@ -207,7 +207,7 @@ def test_cycles_that_were_missed_are_left_out_and_not_made_up(rig):
     assert rig.sources[0].count == 3
 
 
-def test_the_birth_is_published_again_when_the_points_change(rig):
+def test_the_birth_is_published_again_when_the_points_change(rig) -> None:
     rig.link.connect()
     rig.step()
     rig.sources[0].names.append("fridge-1/humidity")
@@ -215,7 +215,7 @@ def test_the_birth_is_published_again_when_the_points_change(rig):
     assert [len(birth["points"]) for birth in rig.link.on("birth")] == [1, 2]
 
 
-def test_a_clock_that_is_not_synchronised_makes_readings_uncertain(tmp_path):
+def test_a_clock_that_is_not_synchronised_makes_readings_uncertain(tmp_path) -> None:
     rig = Rig(tmp_path)
     rig.clock.clock_state = ClockState.UNSYNCHRONISED
     rig.step(60_000)
@@ -226,7 +226,7 @@ def test_a_clock_that_is_not_synchronised_makes_readings_uncertain(tmp_path):
     rig.outbox.close()
 
 
-def test_a_trusted_clock_is_not_asked(tmp_path):
+def test_a_trusted_clock_is_not_asked(tmp_path) -> None:
     rig = Rig(tmp_path, trust_clock=True)
     rig.clock.clock_state = ClockState.UNSYNCHRONISED
     rig.step()
@@ -234,7 +234,7 @@ def test_a_trusted_clock_is_not_asked(tmp_path):
     rig.outbox.close()
 
 
-def test_nothing_is_sampled_before_the_clock_was_set(rig):
+def test_nothing_is_sampled_before_the_clock_was_set(rig) -> None:
     rig.clock.now = 5_000
     rig.step()
     assert (rig.sources[0].count, rig.outbox.held) == (0, 0)
@@ -243,7 +243,7 @@ def test_nothing_is_sampled_before_the_clock_was_set(rig):
     assert rig.outbox.held == 1
 
 
-def test_a_long_history_streams_in_chunks_and_waits_while_the_outbox_is_ahead(tmp_path, monkeypatch):
+def test_a_long_history_streams_in_chunks_and_waits_while_the_outbox_is_ahead(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("edge.agent.AHEAD", 3 * CHUNK)
     assert AHEAD > 64 * CHUNK  # otherwise the window would run empty
     history = History(10 * CHUNK)
@@ -270,7 +270,7 @@ def test_a_long_history_streams_in_chunks_and_waits_while_the_outbox_is_ahead(tm
     rig.outbox.close()
 
 
-def test_an_idle_agent_speaks_every_30_s(tmp_path):
+def test_an_idle_agent_speaks_every_30_s(tmp_path) -> None:
     rig = Rig(tmp_path, History(0))
     rig.link.answering = True
     rig.link.connect()
@@ -283,7 +283,7 @@ def test_an_idle_agent_speaks_every_30_s(tmp_path):
     rig.outbox.close()
 
 
-def test_it_is_done_when_a_replay_is_over_and_receipted(tmp_path):
+def test_it_is_done_when_a_replay_is_over_and_receipted(tmp_path) -> None:
     rig = Rig(tmp_path, History(3))
     rig.step()
     assert not rig.agent.done
@@ -295,7 +295,7 @@ def test_it_is_done_when_a_replay_is_over_and_receipted(tmp_path):
     rig.outbox.close()
 
 
-def test_what_the_broker_has_not_acknowledged_holds_back_more(rig):
+def test_what_the_broker_has_not_acknowledged_holds_back_more(rig) -> None:
     rig.link.connect()
     rig.link.unacknowledged = 64
     rig.step()
@@ -305,10 +305,10 @@ def test_what_the_broker_has_not_acknowledged_holds_back_more(rig):
     assert len(rig.link.packs()) == 1
 
 
-def test_a_full_disk_is_waited_out_in_memory(rig, monkeypatch):
+def test_a_full_disk_is_waited_out_in_memory(rig, monkeypatch) -> None:
     original = Outbox.append
 
-    def full(self, rows, now):
+    def full(self, rows, now) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(Outbox, "append", full)
@@ -322,7 +322,7 @@ def test_a_full_disk_is_waited_out_in_memory(rig, monkeypatch):
     assert [record["v"] for record in rig.link.packs()[0]] == [1.0, 2.0, 3.0]
 
 
-def test_a_disk_that_stays_full_costs_the_oldest_readings_and_a_gap_says_so(rig, monkeypatch):
+def test_a_disk_that_stays_full_costs_the_oldest_readings_and_a_gap_says_so(rig, monkeypatch) -> None:
     monkeypatch.setattr("edge.agent.UNSTORED", 2)
     original = Outbox.append
     monkeypatch.setattr(Outbox, "append", lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError("full")))
@@ -335,7 +335,7 @@ def test_a_disk_that_stays_full_costs_the_oldest_readings_and_a_gap_says_so(rig,
     assert rig.outbox.held == 3
 
 
-def test_an_outbox_damaged_at_work_begins_anew_under_a_new_boot(rig, monkeypatch):
+def test_an_outbox_damaged_at_work_begins_anew_under_a_new_boot(rig, monkeypatch) -> None:
     from edge.outbox_file import OutboxCorruptError
 
     rig.link.connect()
@@ -353,7 +353,7 @@ def test_an_outbox_damaged_at_work_begins_anew_under_a_new_boot(rig, monkeypatch
     assert [record["v"] for record in rig.link.packs()[-1] if "v" in record] == [2.0, 3.0]
 
 
-def test_a_stop_publishes_what_it_can_says_offline_and_closes_everything(rig):
+def test_a_stop_publishes_what_it_can_says_offline_and_closes_everything(rig) -> None:
     rig.link.answering = True
     rig.step()
     rig.link.connect()
@@ -365,7 +365,7 @@ def test_a_stop_publishes_what_it_can_says_offline_and_closes_everything(rig):
     assert not rig.sources[0].open_
 
 
-def test_a_stop_without_receipts_takes_about_two_seconds_and_keeps_the_readings(rig):
+def test_a_stop_without_receipts_takes_about_two_seconds_and_keeps_the_readings(rig) -> None:
     rig.link.connect()
     rig.step()
     began = rig.clock.ticks
@@ -375,14 +375,14 @@ def test_a_stop_without_receipts_takes_about_two_seconds_and_keeps_the_readings(
     assert rig.outbox.held == 1
 
 
-def test_a_stop_without_a_connection_is_immediate(rig):
+def test_a_stop_without_a_connection_is_immediate(rig) -> None:
     rig.step()
     rig.agent.finish()
     assert rig.link.sent == []
     assert rig.link.waits == []
 
 
-def test_the_produced_log_holds_everything_before_the_outbox_does(tmp_path):
+def test_the_produced_log_holds_everything_before_the_outbox_does(tmp_path) -> None:
     rig = Rig(tmp_path, produced_log=tmp_path / "below" / "produced.jsonl")
     rig.sources[0].read = lambda now: [
         Reading("fridge-1/temperature", now, 4.5),
@@ -397,7 +397,7 @@ def test_the_produced_log_holds_everything_before_the_outbox_does(tmp_path):
     rig.agent.finish()
 
 
-def test_a_lost_connection_is_taken_up_again(rig):
+def test_a_lost_connection_is_taken_up_again(rig) -> None:
     rig.link.connect()
     rig.step()
     rig.link.waiting.append(Event(EventKind.DISCONNECTED))

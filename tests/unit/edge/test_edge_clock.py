@@ -19,19 +19,19 @@ from wire.messages import ClockState
         (False, None, ClockState.UNKNOWN),
     ],
 )
-def test_the_mark_counts_before_the_kernel_and_nothing_known_is_unknown(tmp_path, mark, answer, state):
+def test_the_mark_counts_before_the_kernel_and_nothing_known_is_unknown(tmp_path, mark, answer, state) -> None:
     path = tmp_path / "synchronized"
     if mark:
         path.touch()
     assert clock_state(path, answer) is state
 
 
-def test_a_machine_without_the_call_does_not_answer(monkeypatch):
+def test_a_machine_without_the_call_does_not_answer(monkeypatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     assert kernel_clock_answer() is None
 
 
-def test_this_machine_answers_something_and_its_clocks_go_forward():
+def test_this_machine_answers_something_and_its_clocks_go_forward() -> None:
     clock = SystemClock()
     assert clock.state() in ClockState
     assert clock.wall() > 1_700_000_000_000

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import InputError
-from edge.config import Broker, load_config, parse_config
+from edge.config import AgentConfig, Broker, load_config, parse_config
 
 GOOD = """\
 site = "hillside"
@@ -20,13 +20,13 @@ kind = "onewire"
 """
 
 
-def config(tmp_path: Path, text: str):
+def config(tmp_path: Path, text: str) -> AgentConfig:
     path = tmp_path / "edge.toml"
     path.write_text(text, encoding="utf-8")
     return load_config(path)
 
 
-def test_what_is_left_out_has_a_default(tmp_path):
+def test_what_is_left_out_has_a_default(tmp_path) -> None:
     found = config(tmp_path, GOOD)
     assert (found.site, found.agent) == ("hillside", "kitchen-pi")
     assert found.broker == Broker("broker.local", 1883)
@@ -36,7 +36,7 @@ def test_what_is_left_out_has_a_default(tmp_path):
     assert [kind for kind, _ in found.sources] == ["onewire"]
 
 
-def test_everything_can_be_set(tmp_path):
+def test_everything_can_be_set(tmp_path) -> None:
     extra = """
 sample_interval = "1min30s"
 trust_clock = true
@@ -61,11 +61,11 @@ max_age = "7d"
         ("mqtt://[::1]:1884", Broker("::1", 1884)),
     ],
 )
-def test_broker_addresses(tmp_path, address, broker):
+def test_broker_addresses(tmp_path, address, broker) -> None:
     assert config(tmp_path, GOOD.replace("mqtt://broker.local", address)).broker == broker
 
 
-def test_the_password_may_stand_in_a_file_of_its_own_and_is_never_shown(tmp_path):
+def test_the_password_may_stand_in_a_file_of_its_own_and_is_never_shown(tmp_path) -> None:
     (tmp_path / "secret").write_text("s3cret\n")
     text = 'password_file = "secret"\n' + GOOD.replace("mqtt://broker", "mqtt://kitchen@broker")
     broker = config(tmp_path, text).broker
@@ -97,7 +97,7 @@ def test_the_password_may_stand_in_a_file_of_its_own_and_is_never_shown(tmp_path
         ('"28-0316a2795abc" =', '"28-0316a2795abc"', 9, ["not TOML"]),
     ],
 )
-def test_each_mistake_names_file_line_and_remedy(tmp_path, wrong, right, line, words):
+def test_each_mistake_names_file_line_and_remedy(tmp_path, wrong, right, line, words) -> None:
     assert wrong in GOOD
     with pytest.raises(InputError) as caught:
         config(tmp_path, GOOD.replace(wrong, right))
@@ -107,18 +107,18 @@ def test_each_mistake_names_file_line_and_remedy(tmp_path, wrong, right, line, w
         assert word in str(caught.value)
 
 
-def test_a_password_in_a_wrong_address_is_not_repeated(tmp_path):
+def test_a_password_in_a_wrong_address_is_not_repeated(tmp_path) -> None:
     with pytest.raises(InputError) as caught:
         config(tmp_path, GOOD.replace("mqtt://broker.local", "mqtt://u:hush@broker/path"))
     assert "hush" not in str(caught.value)
 
 
-def test_no_source_is_a_mistake(tmp_path):
+def test_no_source_is_a_mistake(tmp_path) -> None:
     with pytest.raises(InputError, match="no source"):
         config(tmp_path, GOOD.split("[[source]]")[0])
 
 
-def test_an_empty_password_file_and_a_password_without_a_user_are_mistakes(tmp_path):
+def test_an_empty_password_file_and_a_password_without_a_user_are_mistakes(tmp_path) -> None:
     (tmp_path / "secret").write_text("\n")
     with pytest.raises(InputError, match="empty"):
         config(tmp_path, 'password_file = "secret"\n' + GOOD)
@@ -127,7 +127,7 @@ def test_an_empty_password_file_and_a_password_without_a_user_are_mistakes(tmp_p
         config(tmp_path, 'password_file = "secret"\n' + GOOD)
 
 
-def test_a_missing_file_and_one_in_another_encoding_are_mistakes(tmp_path):
+def test_a_missing_file_and_one_in_another_encoding_are_mistakes(tmp_path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         load_config(tmp_path / "nowhere.toml")
     (tmp_path / "latin.toml").write_bytes(b'# eins\nsite = "sch\xfcle"\n')
@@ -135,6 +135,6 @@ def test_a_missing_file_and_one_in_another_encoding_are_mistakes(tmp_path):
         load_config(tmp_path / "latin.toml")
 
 
-def test_an_empty_file_says_what_to_begin_with():
+def test_an_empty_file_says_what_to_begin_with() -> None:
     with pytest.raises(InputError, match="'site' is missing"):
         parse_config("", "edge.toml")

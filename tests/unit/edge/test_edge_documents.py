@@ -27,33 +27,33 @@ WORDS = {*own_kinds(), *modbus.FUNCTIONS, *modbus.WORD_ORDERS, *csv_replay.TIMES
 
 
 @pytest.mark.parametrize("key", sorted(KEYS))
-def test_every_key_stands_on_the_page(key):
+def test_every_key_stands_on_the_page(key) -> None:
     assert re.search(rf"[`.\[]{key}[`\]]", PAGE), key
 
 
 @pytest.mark.parametrize("word", sorted(WORDS))
-def test_every_word_a_key_may_have_stands_on_the_page(word):
+def test_every_word_a_key_may_have_stands_on_the_page(word) -> None:
     assert re.search(rf'[`"]{word}[`"]', PAGE), word
 
 
-def test_every_example_is_named_on_the_page():
+def test_every_example_is_named_on_the_page() -> None:
     assert len(EXAMPLES) == 3
     for path in EXAMPLES:
         assert f"examples/edge/{path.name}" in PAGE
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_loads_and_its_sources_can_be_made(path):
+def test_every_example_loads_and_its_sources_can_be_made(path) -> None:
     found = config.load_config(path)
     assert run.make_sampler(found, {}).points() or found.sources[0][0] == "csv"
 
 
-def test_the_replay_example_can_be_opened():
+def test_the_replay_example_can_be_opened() -> None:
     (found,) = (config.load_config(path) for path in EXAMPLES if path.stem == "csv-replay")
     assert run.check(Path(ROOT / "examples/edge/csv-replay.toml"), {}).agent == found.agent
 
 
-def test_the_defaults_on_the_page_are_those_of_the_program(tmp_path):
+def test_the_defaults_on_the_page_are_those_of_the_program(tmp_path) -> None:
     text = 'site = "s"\nagent = "a"\nbroker = "mqtt://h"\ndata_dir = "d"\n[[source]]\nkind = "csv"\n'
     found = config.parse_config(text, str(tmp_path / "edge.toml"))
     defaults = dict(re.findall(r'^\| (?:`\[outbox\]` )?`(\w+)` \| `"(\w+)"` \|', PAGE, re.MULTILINE))
@@ -63,7 +63,7 @@ def test_the_defaults_on_the_page_are_those_of_the_program(tmp_path):
     assert found.outbox_bytes == table.size("max_bytes", "1B", least=1)
 
 
-def test_the_pack_of_the_esp32_is_one_that_ingest_takes(monkeypatch):
+def test_the_pack_of_the_esp32_is_one_that_ingest_takes(monkeypatch) -> None:
     for name in ("ds18x20", "machine", "network", "ntptime", "onewire", "umqtt", "umqtt.simple"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     sys.modules["umqtt.simple"].MQTTClient = None

@@ -42,7 +42,7 @@ def link(**more) -> MqttLink:
     return MqttLink(Broker("127.0.0.1", 1, **more), "hillside-kitchen", "x/receipt", ("x/status", b"offline"))
 
 
-def test_callbacks_become_events_in_order():
+def test_callbacks_become_events_in_order() -> None:
     made = link(user="u", password="p", tls=True)
     subscribed = []
     client = SimpleNamespace(subscribe=lambda topic, qos: subscribed.append((topic, qos)))
@@ -55,13 +55,13 @@ def test_callbacks_become_events_in_order():
     made.wait(60)  # something has happened, so it returns at once
 
 
-def test_a_refused_connection_is_no_connection():
+def test_a_refused_connection_is_no_connection() -> None:
     made = link()
     made._on_connect(SimpleNamespace(), None, None, reason(failure=True), None)
     assert made.events() == []
 
 
-def test_a_flood_of_receipts_does_not_fill_the_memory_nor_hide_the_connection():
+def test_a_flood_of_receipts_does_not_fill_the_memory_nor_hide_the_connection() -> None:
     made = link()
     for _ in range(2 * EVENTS_KEPT):
         made._on_message(SimpleNamespace(), None, SimpleNamespace(payload=b"{}"))
@@ -71,7 +71,7 @@ def test_a_flood_of_receipts_does_not_fill_the_memory_nor_hide_the_connection():
     assert found[-1].kind is EventKind.DISCONNECTED
 
 
-def test_what_the_broker_has_not_acknowledged_is_counted():
+def test_what_the_broker_has_not_acknowledged_is_counted() -> None:
     made = link()
     made.publish("x/y", b"1")
     made.publish("x/y", b"2", retain=True)
@@ -80,7 +80,7 @@ def test_what_the_broker_has_not_acknowledged_is_counted():
     assert made.unacknowledged == 1
 
 
-def test_only_the_first_try_to_connect_does_not_wait(monkeypatch):
+def test_only_the_first_try_to_connect_does_not_wait(monkeypatch) -> None:
     made = link()
     waits = []
     monkeypatch.setattr(made._stopping, "wait", waits.append)
@@ -185,7 +185,7 @@ def agent(path: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.integration
-def test_a_broker_that_is_killed_and_comes_back_loses_nothing(tmp_path):
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing(tmp_path) -> None:
     port = free_port()
     path = configure(tmp_path, port, "recorded", rows=60)
     with agent(path, "--until-done") as child:
@@ -203,7 +203,7 @@ def test_a_broker_that_is_killed_and_comes_back_loses_nothing(tmp_path):
 
 
 @pytest.mark.integration
-def test_a_stop_says_offline_and_exits_with_0_and_a_kill_leaves_it_to_the_will(tmp_path):
+def test_a_stop_says_offline_and_exits_with_0_and_a_kill_leaves_it_to_the_will(tmp_path) -> None:
     port = free_port()
     path = configure(tmp_path, port, "recorded", rows=100_000)
     with mosquitto(port):
@@ -222,7 +222,7 @@ def test_a_stop_says_offline_and_exits_with_0_and_a_kill_leaves_it_to_the_will(t
     assert threading.active_count() < 10
 
 
-def test_mistakes_end_the_command_with_2_and_no_traceback(tmp_path):
+def test_mistakes_end_the_command_with_2_and_no_traceback(tmp_path) -> None:
     path = configure(tmp_path, 1, "fast", rows=1)
     path.write_text(path.read_text().replace("site", "sight"))
     with agent(path, "--check") as child:
@@ -232,14 +232,14 @@ def test_mistakes_end_the_command_with_2_and_no_traceback(tmp_path):
     assert "Traceback" not in log
 
 
-def test_a_good_configuration_is_said_to_be_good(tmp_path):
+def test_a_good_configuration_is_said_to_be_good(tmp_path) -> None:
     path = configure(tmp_path, 1, "fast", rows=1)
     with agent(path, "--check") as child:
         assert child.wait(30) == 0
     assert "agent kitchen of site hillside would publish to mqtt://127.0.0.1:1" in (tmp_path / "agent.log").read_text()
 
 
-def test_the_agent_starts_without_the_servers_parts():
+def test_the_agent_starts_without_the_servers_parts() -> None:
     code = (
         "import sys; import edge.run, caretaker.commands.edge; "
         "heavy = {'numpy', 'yaml', 'sqlalchemy', 'pydantic', 'fastapi', 'store'} & set(sys.modules); "

@@ -71,7 +71,7 @@ def register(address: int, type: str = "uint16", **more) -> Register:
     return Register(f"meter-{address}/power", "W", address, type, **more)
 
 
-def test_every_type_is_read_from_a_real_server():
+def test_every_type_is_read_from_a_real_server() -> None:
     with Server() as server:
         made = source(
             server.port,
@@ -95,7 +95,7 @@ def test_every_type_is_read_from_a_real_server():
     assert {reading.time for reading in found} == {NOW}
 
 
-def test_a_device_that_is_off_is_left_alone_for_a_while_and_found_again():
+def test_a_device_that_is_off_is_left_alone_for_a_while_and_found_again() -> None:
     server = Server()
     made = source(server.port, register(0), register(1))
     off = made.read(NOW)
@@ -108,7 +108,7 @@ def test_a_device_that_is_off_is_left_alone_for_a_while_and_found_again():
         made.close()
 
 
-def test_the_pause_doubles_to_a_minute_and_a_clock_set_back_ends_it():
+def test_the_pause_doubles_to_a_minute_and_a_clock_set_back_ends_it() -> None:
     made = source(9, register(0))
     tries: list[int] = []
     made._client = type(
@@ -124,7 +124,7 @@ def test_the_pause_doubles_to_a_minute_and_a_clock_set_back_ends_it():
     assert tries[-1] == now
 
 
-def test_a_device_that_does_not_answer_costs_one_time_limit_however_many_registers():
+def test_a_device_that_does_not_answer_costs_one_time_limit_however_many_registers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         made = source(silent.getsockname()[1], *(register(n) for n in range(20)), timeout=200)
         began = time.monotonic()
@@ -136,7 +136,7 @@ def test_a_device_that_does_not_answer_costs_one_time_limit_however_many_registe
     assert found[0].text.startswith("127.0.0.1:")
 
 
-def test_options_become_registers(tmp_path):
+def test_options_become_registers(tmp_path) -> None:
     text = """
 host = "10.0.0.7"
 device = 3
@@ -179,7 +179,7 @@ word_order = "little"
         ('host = "h"\n[[register]]\npoint = "a/b"\nunit = "W"\naddress = 1\ninvalid = 3', 6, "list of whole numbers"),
     ],
 )
-def test_wrong_options_name_their_line(text, line, words):
+def test_wrong_options_name_their_line(text, line, words) -> None:
     with pytest.raises(InputError, match=words) as caught:
         ModbusSource.from_options(parse_tables(text, "edge.toml"))
     assert caught.value.place.line == line

@@ -33,7 +33,7 @@ def times(box: Outbox) -> list[int]:
     return [stored.reading.time - T0 for stored in box.peek(0, 10_000)]
 
 
-def test_readings_come_out_in_the_order_they_went_in_whatever_their_times(tmp_path):
+def test_readings_come_out_in_the_order_they_went_in_whatever_their_times(tmp_path) -> None:
     box = make(tmp_path)
     box.append(rows(5, 3, 3, 9), T0)
     box.append([], T0)
@@ -44,7 +44,7 @@ def test_readings_come_out_in_the_order_they_went_in_whatever_their_times(tmp_pa
     box.close()
 
 
-def test_every_part_of_a_reading_survives(tmp_path):
+def test_every_part_of_a_reading_survives(tmp_path) -> None:
     box = make(tmp_path)
     readings = [
         Reading("a/b", T0, math.nan, Quality.BAD, "crc=4e NO"),
@@ -61,7 +61,7 @@ def test_every_part_of_a_reading_survives(tmp_path):
     box.close()
 
 
-def test_what_is_settled_is_forgotten_and_its_numbers_are_not_used_again(tmp_path):
+def test_what_is_settled_is_forgotten_and_its_numbers_are_not_used_again(tmp_path) -> None:
     box = make(tmp_path)
     box.append(rows(1, 2, 3), T0)
     box.settle(2)
@@ -74,7 +74,7 @@ def test_what_is_settled_is_forgotten_and_its_numbers_are_not_used_again(tmp_pat
     box.close()
 
 
-def test_a_restart_finds_readings_and_figures_as_they_were(tmp_path):
+def test_a_restart_finds_readings_and_figures_as_they_were(tmp_path) -> None:
     box = make(tmp_path)
     box.append(rows(1, 2), T0)
     before = (box.held, box.held_bytes)
@@ -85,7 +85,7 @@ def test_a_restart_finds_readings_and_figures_as_they_were(tmp_path):
     box.close()
 
 
-def test_over_its_bytes_it_drops_the_oldest_and_says_which(tmp_path):
+def test_over_its_bytes_it_drops_the_oldest_and_says_which(tmp_path) -> None:
     box = make(tmp_path, max_bytes=1000)
     box.append(rows(*range(20)), T0)
     dropped = box.trim(T0)
@@ -100,7 +100,7 @@ def test_over_its_bytes_it_drops_the_oldest_and_says_which(tmp_path):
     box.close()
 
 
-def test_what_waited_longer_than_the_age_is_dropped_however_old_its_event_is(tmp_path):
+def test_what_waited_longer_than_the_age_is_dropped_however_old_its_event_is(tmp_path) -> None:
     box = make(tmp_path, max_age=DAY)
     history = [(Reading("a/b", T0 - 300 * DAY, 1.0), T0)]
     box.append(history, T0)
@@ -112,7 +112,7 @@ def test_what_waited_longer_than_the_age_is_dropped_however_old_its_event_is(tmp
     box.close()
 
 
-def test_drops_that_touch_become_one_gap(tmp_path):
+def test_drops_that_touch_become_one_gap(tmp_path) -> None:
     box = make(tmp_path, max_bytes=500)
     for number in range(50):
         box.append(rows(number, point=f"fridge-{number % 2}/temperature"), T0)
@@ -123,7 +123,7 @@ def test_drops_that_touch_become_one_gap(tmp_path):
     box.close()
 
 
-def test_drops_with_a_surviving_reading_between_them_are_two_gaps(tmp_path):
+def test_drops_with_a_surviving_reading_between_them_are_two_gaps(tmp_path) -> None:
     box = make(tmp_path, max_bytes=340)
     box.append(rows(*range(6)), T0)
     box.protect(0)
@@ -139,7 +139,7 @@ def test_drops_with_a_surviving_reading_between_them_are_two_gaps(tmp_path):
     box.close()
 
 
-def test_drops_for_different_reasons_are_two_gaps(tmp_path):
+def test_drops_for_different_reasons_are_two_gaps(tmp_path) -> None:
     box = make(tmp_path, max_bytes=500, max_age=DAY)
     box.append(rows(*range(10)), T0)
     box.trim(T0)
@@ -149,7 +149,7 @@ def test_drops_for_different_reasons_are_two_gaps(tmp_path):
     box.close()
 
 
-def test_a_gap_that_is_in_a_pack_grows_no_more_and_goes_with_its_receipt(tmp_path):
+def test_a_gap_that_is_in_a_pack_grows_no_more_and_goes_with_its_receipt(tmp_path) -> None:
     box = make(tmp_path, max_bytes=500)
     box.append(rows(*range(10)), T0)
     box.trim(T0)
@@ -164,7 +164,7 @@ def test_a_gap_that_is_in_a_pack_grows_no_more_and_goes_with_its_receipt(tmp_pat
     box.close()
 
 
-def test_gaps_survive_a_restart_and_may_be_taken_again(tmp_path):
+def test_gaps_survive_a_restart_and_may_be_taken_again(tmp_path) -> None:
     box = make(tmp_path)
     box.add_gap(T0, T0 + 5, 3, GapReason.DISK_ERROR, ["a/b"])
     taken = box.take_gaps(5)
@@ -174,7 +174,7 @@ def test_gaps_survive_a_restart_and_may_be_taken_again(tmp_path):
     box.close()
 
 
-def test_a_gap_of_very_many_points_is_said_of_all(tmp_path):
+def test_a_gap_of_very_many_points_is_said_of_all(tmp_path) -> None:
     box = make(tmp_path)
     box.add_gap(T0, T0, 1, GapReason.OUTBOX_FULL, [f"a-{n}/b" for n in range(MAX_GAP_POINTS + 1)])
     box.add_gap(T0, T0, 1, GapReason.OUTBOX_FULL, ["a/b"])
@@ -183,7 +183,7 @@ def test_a_gap_of_very_many_points_is_said_of_all(tmp_path):
     box.close()
 
 
-def test_the_number_of_gaps_is_bounded(tmp_path):
+def test_the_number_of_gaps_is_bounded(tmp_path) -> None:
     box = make(tmp_path)
     reasons = [GapReason.OUTBOX_FULL, GapReason.OUTBOX_AGE]
     for number in range(MAX_GAPS + 20):
@@ -193,7 +193,7 @@ def test_the_number_of_gaps_is_bounded(tmp_path):
     box.close()
 
 
-def test_rows_in_flight_are_never_dropped(tmp_path):
+def test_rows_in_flight_are_never_dropped(tmp_path) -> None:
     box = make(tmp_path, max_bytes=500, max_age=DAY)
     box.append(rows(*range(20)), T0)
     box.protect(20)
@@ -202,7 +202,7 @@ def test_rows_in_flight_are_never_dropped(tmp_path):
     box.close()
 
 
-def test_its_figure_of_bytes_is_about_what_the_file_takes(tmp_path):
+def test_its_figure_of_bytes_is_about_what_the_file_takes(tmp_path) -> None:
     box = make(tmp_path)
     for start in range(0, 20_000, 1000):
         box.append(rows(*range(start, start + 1000)), T0)
@@ -211,7 +211,7 @@ def test_its_figure_of_bytes_is_about_what_the_file_takes(tmp_path):
     assert 0.6 < (tmp_path / "outbox.db").stat().st_size / figure < 1.3
 
 
-def test_a_second_agent_on_the_same_folder_is_refused_with_a_remedy(tmp_path, monkeypatch):
+def test_a_second_agent_on_the_same_folder_is_refused_with_a_remedy(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("edge.outbox_file.LOCK_WAIT_S", 0.05)
     box = make(tmp_path)
     box.append(rows(1), T0)
@@ -220,13 +220,13 @@ def test_a_second_agent_on_the_same_folder_is_refused_with_a_remedy(tmp_path, mo
     box.close()
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path):
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CaretakerError, match="cannot be opened"):
         make(tmp_path / "file" / "below")
 
 
-def test_a_file_of_a_newer_version_is_refused(tmp_path):
+def test_a_file_of_a_newer_version_is_refused(tmp_path) -> None:
     make(tmp_path).close()
     with sqlite3.connect(tmp_path / "outbox.db") as db:
         db.execute("PRAGMA user_version=99")
@@ -236,7 +236,7 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["not a database at all" * 100, ""])
-def test_a_file_of_garbage_is_set_aside_and_the_gap_says_so(tmp_path, damage):
+def test_a_file_of_garbage_is_set_aside_and_the_gap_says_so(tmp_path, damage) -> None:
     make(tmp_path).close()
     (tmp_path / "outbox.db").write_text(damage)
     box = make(tmp_path, now=T0 + 5)
@@ -250,7 +250,7 @@ def test_a_file_of_garbage_is_set_aside_and_the_gap_says_so(tmp_path, damage):
     box.close()
 
 
-def test_a_file_damaged_in_the_middle_is_found_at_the_start(tmp_path):
+def test_a_file_damaged_in_the_middle_is_found_at_the_start(tmp_path) -> None:
     box = make(tmp_path)
     box.append(rows(*range(5000)), T0)
     box.close()
@@ -266,7 +266,7 @@ def test_a_file_damaged_in_the_middle_is_found_at_the_start(tmp_path):
     box.close()
 
 
-def test_damage_at_work_is_told_apart_from_a_full_disk(tmp_path):
+def test_damage_at_work_is_told_apart_from_a_full_disk(tmp_path) -> None:
     box = make(tmp_path)
     box.append(rows(*range(3000)), T0)
     box._file.execute("PRAGMA max_page_count=1")
@@ -281,7 +281,7 @@ def test_damage_at_work_is_told_apart_from_a_full_disk(tmp_path):
     box.close()
 
 
-def test_only_the_newest_damaged_files_are_kept(tmp_path):
+def test_only_the_newest_damaged_files_are_kept(tmp_path) -> None:
     for number in range(SET_ASIDE_KEPT + 2):
         (tmp_path / "outbox.db").write_text("garbage" * 200)
         make(tmp_path, now=T0 + number).close()
@@ -306,7 +306,7 @@ while True:
 """
 
 
-def test_a_kill_in_the_middle_of_writing_loses_no_reading_that_append_took(tmp_path):
+def test_a_kill_in_the_middle_of_writing_loses_no_reading_that_append_took(tmp_path) -> None:
     path = tmp_path / "outbox.db"
     writer = subprocess.Popen(
         [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]

@@ -1,6 +1,7 @@
 """The sender's half of go-back-N, stepped through with fake time."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ UNITS = {"fridge-1/temperature": "Cel"}
 
 
 @pytest.fixture
-def outbox(tmp_path: Path):
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
     box = Outbox(tmp_path / "outbox.db", 10_000_000, 10**9)
     box.open(T0)
     yield box
@@ -55,7 +56,7 @@ def seqs(packs: list[Pack]) -> list[int]:
     return [pack.seq for pack in packs]
 
 
-def test_nothing_is_handed_out_without_a_connection(outbox):
+def test_nothing_is_handed_out_without_a_connection(outbox) -> None:
     put(outbox, 0)
     publisher = Publisher(outbox, "boot-1")
     assert drain(publisher, 0) == []
@@ -67,13 +68,13 @@ def test_nothing_is_handed_out_without_a_connection(outbox):
     assert publisher.wake_at() is None
 
 
-def test_a_cycle_is_one_pack_that_promises_the_cycles_time(outbox):
+def test_a_cycle_is_one_pack_that_promises_the_cycles_time(outbox) -> None:
     put(outbox, 0, 0, 0)
     (pack,) = drain(connected(outbox), 0, promise=T0 + 500)
     assert (pack.seq, pack.low, len(pack.readings), pack.upto) == (1, 1, 3, T0 + 500)
 
 
-def test_a_backlog_promises_no_more_than_what_is_still_to_come(outbox):
+def test_a_backlog_promises_no_more_than_what_is_still_to_come(outbox) -> None:
     for hour in range(3):
         put(outbox, *(hour * 3_600_000 + second * 1000 for second in range(3000)))
     packs = drain(connected(outbox), 0, promise=T0 + 10**8)
@@ -85,7 +86,7 @@ def test_a_backlog_promises_no_more_than_what_is_still_to_come(outbox):
     assert packs[-1].upto == T0 + 10**8
 
 
-def test_a_pack_cut_inside_one_moment_does_not_promise_beyond_it(outbox):
+def test_a_pack_cut_inside_one_moment_does_not_promise_beyond_it(outbox) -> None:
     rows = [(Reading(f"fridge-{n}/temperature", T0, 4.0), T0) for n in range(4000)]
     rows[-1] = (rows[-1][0], T0 + 10_000)
     outbox.append(rows, T0)
@@ -95,7 +96,7 @@ def test_a_pack_cut_inside_one_moment_does_not_promise_beyond_it(outbox):
     assert packs[-1].upto == T0 + 10_000
 
 
-def test_nothing_goes_out_while_no_source_has_made_a_promise(outbox):
+def test_nothing_goes_out_while_no_source_has_made_a_promise(outbox) -> None:
     publisher = connected(outbox)
     assert drain(publisher, 0, promise=None) == []
     put(outbox, 5)  # left by an earlier boot: its own promise is enough
@@ -103,7 +104,7 @@ def test_nothing_goes_out_while_no_source_has_made_a_promise(outbox):
     assert pack.upto == T0 + 5
 
 
-def test_the_window_stops_and_a_receipt_moves_it(outbox):
+def test_the_window_stops_and_a_receipt_moves_it(outbox) -> None:
     publisher = connected(outbox)
     assert len(fill(outbox, publisher, WINDOW + 10)) == WINDOW
     assert publisher.on_receipt("boot-1", 3, 10) is ReceiptOutcome.PROGRESS
@@ -114,7 +115,7 @@ def test_the_window_stops_and_a_receipt_moves_it(outbox):
     assert outbox.held == WINDOW + 10 - 3
 
 
-def test_without_progress_the_first_pack_is_sent_again_at_doubling_intervals_until_a_minute(outbox):
+def test_without_progress_the_first_pack_is_sent_again_at_doubling_intervals_until_a_minute(outbox) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 3)
     tick, waits = 0, []
@@ -127,7 +128,7 @@ def test_without_progress_the_first_pack_is_sent_again_at_doubling_intervals_unt
     assert waits == [RETRY_FIRST, 10_000, 20_000, 40_000, RETRY_LAST, RETRY_LAST]
 
 
-def test_once_the_first_is_receipted_again_the_rest_follows_at_once(outbox):
+def test_once_the_first_is_receipted_again_the_rest_follows_at_once(outbox) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 4)
     assert seqs(drain(publisher, RETRY_FIRST)) == [1]
@@ -136,7 +137,7 @@ def test_once_the_first_is_receipted_again_the_rest_follows_at_once(outbox):
     assert publisher.wake_at() == RETRY_FIRST + 50 + RETRY_FIRST  # progress resets the interval
 
 
-def test_a_receipt_that_repeats_goes_back_once(outbox):
+def test_a_receipt_that_repeats_goes_back_once(outbox) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 4)
     publisher.on_receipt("boot-1", 1, 100)
@@ -145,7 +146,7 @@ def test_a_receipt_that_repeats_goes_back_once(outbox):
     assert publisher.on_receipt("boot-1", 1, 1300 + 3 * REPEAT_AFTER) is ReceiptOutcome.REPEATED
 
 
-def test_a_stray_copy_of_a_receipt_does_not_send_the_window_twice(outbox):
+def test_a_stray_copy_of_a_receipt_does_not_send_the_window_twice(outbox) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 4)
     publisher.on_receipt("boot-1", 1, 100)
@@ -153,7 +154,7 @@ def test_a_stray_copy_of_a_receipt_does_not_send_the_window_twice(outbox):
     assert drain(publisher, 102) == []
 
 
-def test_slow_receipts_are_not_taken_for_losses(outbox):
+def test_slow_receipts_are_not_taken_for_losses(outbox) -> None:
     publisher = connected(outbox)
     for number in range(1, 20):
         fill(outbox, publisher, 1, tick=number * 10_000)
@@ -162,7 +163,7 @@ def test_slow_receipts_are_not_taken_for_losses(outbox):
     assert publisher.on_receipt("boot-1", 19, 302_000) is ReceiptOutcome.REPEATED
 
 
-def test_after_a_reconnect_the_retained_receipt_tells_what_is_missing(outbox):
+def test_after_a_reconnect_the_retained_receipt_tells_what_is_missing(outbox) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 3)
     publisher.on_disconnect()
@@ -172,7 +173,7 @@ def test_after_a_reconnect_the_retained_receipt_tells_what_is_missing(outbox):
     assert seqs(drain(publisher, 501)) == [1, 2, 3]
 
 
-def test_after_a_reconnect_what_the_receipt_leaves_open_is_sent_again(outbox):
+def test_after_a_reconnect_what_the_receipt_leaves_open_is_sent_again(outbox) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 3)
     publisher.on_disconnect()
@@ -181,7 +182,7 @@ def test_after_a_reconnect_what_the_receipt_leaves_open_is_sent_again(outbox):
     assert seqs(drain(publisher, 501)) == [3]
 
 
-def test_a_broker_that_forgot_everything_gets_the_packs_again_by_timeout(outbox):
+def test_a_broker_that_forgot_everything_gets_the_packs_again_by_timeout(outbox) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 2)
     publisher.on_disconnect()
@@ -194,14 +195,14 @@ def test_a_broker_that_forgot_everything_gets_the_packs_again_by_timeout(outbox)
     ("boot", "through", "outcome"),
     [("boot-0", 1, ReceiptOutcome.OTHER_BOOT), ("boot-1", 3, ReceiptOutcome.NEVER_PUBLISHED)],
 )
-def test_receipts_of_another_boot_or_beyond_what_was_published_settle_nothing(outbox, boot, through, outcome):
+def test_receipts_of_another_boot_or_beyond_what_was_published_settle_nothing(outbox, boot, through, outcome) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 2)
     assert publisher.on_receipt(boot, through, 10) is outcome
     assert outbox.held == 2
 
 
-def test_a_receipt_that_falls_back_settles_nothing_and_the_next_copy_tells_what_is_still_held(outbox):
+def test_a_receipt_that_falls_back_settles_nothing_and_the_next_copy_tells_what_is_still_held(outbox) -> None:
     publisher = connected(outbox)
     fill(outbox, publisher, 3)
     publisher.on_receipt("boot-1", 2, 10)
@@ -210,7 +211,7 @@ def test_a_receipt_that_falls_back_settles_nothing_and_the_next_copy_tells_what_
     assert (pack.seq, pack.low) == (3, 3)
 
 
-def test_an_idle_agent_sends_an_empty_pack_every_30_s(outbox):
+def test_an_idle_agent_sends_an_empty_pack_every_30_s(outbox) -> None:
     publisher = connected(outbox)
     (pack,) = drain(publisher, 0, promise=T0)
     assert (pack.seq, pack.readings, pack.upto) == (1, (), T0)
@@ -220,14 +221,14 @@ def test_an_idle_agent_sends_an_empty_pack_every_30_s(outbox):
     assert seqs(drain(publisher, IDLE, promise=T0 + IDLE)) == [2]
 
 
-def test_an_idle_agent_that_gets_no_receipts_does_not_pile_up_empty_packs(outbox):
+def test_an_idle_agent_that_gets_no_receipts_does_not_pile_up_empty_packs(outbox) -> None:
     publisher = connected(outbox)
     drain(publisher, 0)
     later = [pack.seq for tick in range(0, 20 * IDLE, 1000) for pack in drain(publisher, tick)]
     assert set(later) == {1}
 
 
-def test_a_pack_sent_again_holds_the_same_rows_although_more_came_and_the_outbox_overflowed(tmp_path):
+def test_a_pack_sent_again_holds_the_same_rows_although_more_came_and_the_outbox_overflowed(tmp_path) -> None:
     outbox = Outbox(tmp_path / "small.db", 2_000, 10**9)
     outbox.open(T0)
     publisher = connected(outbox)
@@ -246,7 +247,7 @@ def test_a_pack_sent_again_holds_the_same_rows_although_more_came_and_the_outbox
     outbox.close()
 
 
-def test_gap_records_travel_until_they_are_receipted(outbox):
+def test_gap_records_travel_until_they_are_receipted(outbox) -> None:
     from edge.outbox import GapReason
 
     outbox.add_gap(T0 - 10, T0 - 5, 7, GapReason.OUTBOX_FULL, ["fridge-1/temperature"])
@@ -259,7 +260,7 @@ def test_gap_records_travel_until_they_are_receipted(outbox):
     assert outbox.gaps() == []
 
 
-def test_a_new_boot_repacks_what_was_not_receipted(outbox):
+def test_a_new_boot_repacks_what_was_not_receipted(outbox) -> None:
     fill(outbox, connected(outbox), 3)
     publisher = Publisher(outbox, "boot-2")
     publisher.on_connect(0)

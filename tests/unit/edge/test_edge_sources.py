@@ -11,7 +11,7 @@ from edge.sampling import Feed
 from edge.sources.csv_replay import CsvReplay
 from edge.sources.onewire import OneWireSource, decode_temperature, decode_w1_slave
 from edge.sources.registry import build, own_kinds
-from edge.tables import parse_tables
+from edge.tables import Table, parse_tables
 
 NOW = 1_800_000_000_000
 FIRST = 1_772_344_800_000  # 2026-03-01T06:00:00Z
@@ -26,7 +26,7 @@ time,point,value,quality
 """
 
 
-def options(tmp_path: Path, text: str):
+def options(tmp_path: Path, text: str) -> Table:
     return parse_tables(text, str(tmp_path / "edge.toml"))
 
 
@@ -37,7 +37,7 @@ def replay(tmp_path: Path, more: str = "", rows: str = ROWS) -> CsvReplay:
     return source
 
 
-def test_a_fast_replay_gives_everything_at_once_with_bad_rows_as_evidence(tmp_path):
+def test_a_fast_replay_gives_everything_at_once_with_bad_rows_as_evidence(tmp_path) -> None:
     source = replay(tmp_path, 'pace = "fast"')
     assert not source.exhausted
     assert source.complete_until == FIRST
@@ -50,7 +50,7 @@ def test_a_fast_replay_gives_everything_at_once_with_bad_rows_as_evidence(tmp_pa
     assert list(source.read(NOW + 1)) == []
 
 
-def test_a_paced_replay_gives_each_row_when_its_time_has_passed(tmp_path):
+def test_a_paced_replay_gives_each_row_when_its_time_has_passed(tmp_path) -> None:
     source = replay(tmp_path)
     assert len(list(source.read(NOW))) == 2
     assert source.complete_until == FIRST + 60_000
@@ -60,19 +60,19 @@ def test_a_paced_replay_gives_each_row_when_its_time_has_passed(tmp_path):
     assert source.exhausted
 
 
-def test_from_now_moves_the_first_row_to_the_first_cycle(tmp_path):
+def test_from_now_moves_the_first_row_to_the_first_cycle(tmp_path) -> None:
     source = replay(tmp_path, 'times = "from_now"')
     assert [reading.time for reading in source.read(NOW)] == [NOW, NOW]
     assert source.complete_until == NOW + 60_000
 
 
-def test_until_now_moves_the_last_row_to_the_first_cycle(tmp_path):
+def test_until_now_moves_the_last_row_to_the_first_cycle(tmp_path) -> None:
     source = replay(tmp_path, 'times = "until_now"')
     found = list(source.read(NOW))
     assert (found[0].time, found[-1].time) == (NOW - 180_000, NOW)
 
 
-def test_the_points_have_the_usual_units_or_those_that_the_options_name(tmp_path):
+def test_the_points_have_the_usual_units_or_those_that_the_options_name(tmp_path) -> None:
     source = replay(tmp_path, '[units]\n"fridge-1/temperature" = "°F"')
     assert [(point.point, point.unit) for point in source.points()] == [
         ("fridge-1/temperature", "degF"),
@@ -96,13 +96,13 @@ def test_the_points_have_the_usual_units_or_those_that_the_options_name(tmp_path
         ("time,point,value\n2026-03-01T06:00:00Z,a/torque,1\n", 0, 'torque = "Cel"'),
     ],
 )
-def test_a_mistake_in_the_file_is_found_at_the_start_with_its_line(tmp_path, rows, line, words):
+def test_a_mistake_in_the_file_is_found_at_the_start_with_its_line(tmp_path, rows, line, words) -> None:
     with pytest.raises(InputError, match=words) as caught:
         replay(tmp_path, rows=rows)
     assert caught.value.place.line == line
 
 
-def test_files_that_cannot_be_read_are_mistakes(tmp_path):
+def test_files_that_cannot_be_read_are_mistakes(tmp_path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         CsvReplay.from_options(options(tmp_path, 'path = "nowhere.csv"')).open()
     (tmp_path / "rows.csv").write_bytes(b"time,point,value\n\xff\xfe\n")
@@ -119,7 +119,7 @@ def test_files_that_cannot_be_read_are_mistakes(tmp_path):
         ('pth = "x"', "did you mean 'path'"),
     ],
 )
-def test_wrong_options_of_a_replay(tmp_path, text, words):
+def test_wrong_options_of_a_replay(tmp_path, text, words) -> None:
     with pytest.raises(InputError, match=words):
         CsvReplay.from_options(options(tmp_path, text))
 
@@ -138,7 +138,7 @@ def onewire(tmp_path: Path, **sensors: str) -> OneWireSource:
     return OneWireSource.from_options(options(tmp_path, text))
 
 
-def test_sensors_as_linux_lays_them_out(tmp_path):
+def test_sensors_as_linux_lays_them_out(tmp_path) -> None:
     root = tmp_path / "w1"
     sensor(root, "28-000000000001", "w1_slave", YES.format(20687))
     sensor(root, "28-000000000001", "temperature", "99999\n")  # both are there on newer kernels: the fuller one counts
@@ -157,7 +157,7 @@ def test_sensors_as_linux_lays_them_out(tmp_path):
     source.close()
 
 
-def test_a_missing_sensor_is_a_bad_reading_and_one_that_comes_back_is_read(tmp_path):
+def test_a_missing_sensor_is_a_bad_reading_and_one_that_comes_back_is_read(tmp_path) -> None:
     (tmp_path / "w1").mkdir()
     source = onewire(tmp_path, **{"28_000000000001": "fridge-1/temperature"})
     source.open()
@@ -182,13 +182,13 @@ def test_a_missing_sensor_is_a_bad_reading_and_one_that_comes_back_is_read(tmp_p
         ("\ufffd\x00", math.nan, "bad"),
     ],
 )
-def test_what_w1_slave_may_hold(text, value, quality):
+def test_what_w1_slave_may_hold(text, value, quality) -> None:
     found, judged, raw = decode_w1_slave(text)
     assert (str(found), judged) == (str(value), quality)
     assert bool(raw) == (quality == "bad")
 
 
-def test_the_raw_text_of_a_failed_checksum_is_kept():
+def test_the_raw_text_of_a_failed_checksum_is_kept() -> None:
     raw = decode_w1_slave(YES.replace("YES", "NO").format(4000))[2]
     assert raw == "4b 01 4b 46 7f ff 05 10 e1 : crc=e1 NO | 4b 01 4b 46 7f ff 05 10 e1 t=4000"
 
@@ -197,13 +197,13 @@ def test_the_raw_text_of_a_failed_checksum_is_kept():
     ("text", "value", "quality"),
     [("20687\n", 20.687, "good"), ("85000", 85.0, "bad"), ("", math.nan, "bad"), ("4,2", math.nan, "bad")],
 )
-def test_what_temperature_may_hold(text, value, quality):
+def test_what_temperature_may_hold(text, value, quality) -> None:
     found, judged, raw = decode_temperature(text)
     assert (str(found), judged) == (str(value), quality)
     assert bool(raw) == (quality == "bad")
 
 
-def test_without_the_driver_the_agent_says_how_to_load_it(tmp_path):
+def test_without_the_driver_the_agent_says_how_to_load_it(tmp_path) -> None:
     with pytest.raises(CaretakerError, match="dtoverlay=w1-gpio"):
         onewire(tmp_path, **{"28_000000000001": "a/b"}).open()
 
@@ -217,17 +217,17 @@ def test_without_the_driver_the_agent_says_how_to_load_it(tmp_path):
         ('rooot = "x"', "did you mean 'root'"),
     ],
 )
-def test_wrong_options_of_sensors(tmp_path, text, words):
+def test_wrong_options_of_sensors(tmp_path, text, words) -> None:
     with pytest.raises(InputError, match=words):
         OneWireSource.from_options(options(tmp_path, text))
 
 
-def test_the_registry_makes_its_own_kinds_and_those_it_is_handed(tmp_path):
+def test_the_registry_makes_its_own_kinds_and_those_it_is_handed(tmp_path) -> None:
     assert own_kinds() == ("csv", "onewire", "modbus")
     table = options(tmp_path, 'kind = "simulated"\nseed = 7')
     handed = []
 
-    def factory(plain):
+    def factory(plain) -> CsvReplay:
         handed.append(plain)
         return replay(tmp_path)
 
@@ -237,18 +237,18 @@ def test_the_registry_makes_its_own_kinds_and_those_it_is_handed(tmp_path):
     assert handed == [{"seed": 7}]
 
 
-def test_an_unknown_kind_and_a_factory_that_refuses_are_mistakes_with_a_place(tmp_path):
+def test_an_unknown_kind_and_a_factory_that_refuses_are_mistakes_with_a_place(tmp_path) -> None:
     table = options(tmp_path, '\nkind = "onewre"')
     with pytest.raises(InputError, match=r"edge\.toml:2: .*\n.*did you mean 'onewire'"):
         build("onewre", table, {})
 
-    def refuses(plain):
+    def refuses(plain) -> CsvReplay:
         raise ValueError("seed is missing")
 
     with pytest.raises(InputError, match="simulated source: seed is missing"):
         build("simulated", table, {"simulated": refuses})
 
-    def refuses_politely(plain):
+    def refuses_politely(plain) -> CsvReplay:
         raise CaretakerError("no such site", "name one")
 
     with pytest.raises(InputError, match="no such site"):

@@ -68,16 +68,16 @@ k = 5
         (("list", 1, "deep", 1, "k"), 32),
     ],
 )
-def test_every_key_has_its_line(path, line):
+def test_every_key_has_its_line(path, line) -> None:
     tomllib.loads(TEXT)
     assert line_numbers(TEXT)[path] == line
 
 
-def test_windows_line_ends_count_once():
+def test_windows_line_ends_count_once() -> None:
     assert line_numbers("a = 1\r\n\r\nb = 2\r\n")[("b",)] == 3
 
 
-def test_an_unknown_path_has_the_line_of_what_is_around_it():
+def test_an_unknown_path_has_the_line_of_what_is_around_it() -> None:
     lines = line_numbers(TEXT)
     assert line_of(lines, ("list", 1, "deep", 0, "missing")) == 29
     assert line_of(lines, ("nowhere",)) == 0

@@ -18,6 +18,7 @@ FROST_BLOCKS = 0.08  # a coil with the frost of one defrost period moves 1/1.08 
 STILL_AIR = 0.3  # how well air and product exchange heat while the fan stands still
 STILL_COIL = 0.12  # how much of the cold reaches the air without the fan
 HUMIDITY_LAG = 600.0  # s
+READY_WITHIN = 5.0  # K below its set point a hot holding counts as hot
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class PlantModel:
             on & (effects.draw > 0.0) & (effects.fan > 0.0),
             frost,
             defrosting,
-            service & (state.ready | (air >= thermal.setpoint - thermal.half_band)),
+            service & (state.ready | (np.minimum(air, product) >= thermal.setpoint - READY_WITHIN)),
             state.humidity + (target - state.humidity) * (DT / HUMIDITY_LAG),
             door > 0.0,
             power,

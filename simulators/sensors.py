@@ -4,7 +4,7 @@ Noise is keyed by seed, point and time, so a reading does not depend on who asks
 noisy only while the machine moves the air: a failed fridge warms in a quiet line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from domain.catalogue import Catalogue, Point
 from domain.errors import CaretakerError
 from domain.readings import Quality
 from simulators.faults import SENSOR_FAULTS, Fault, FaultKind
-from simulators.parameters import Ints
+from simulators.parameters import Flags, Ints
 from simulators.plant import PlantModel, PlantState
 from simulators.randomness import Floats, drift, keys_of, noise, uniform
 
@@ -22,12 +22,19 @@ RESOLUTION = {
     "temperature": (1, 0.12), "product_temperature": (1, 0.0), "humidity": (1, 0.8), "power": (1, 0.4),
     "energy": (3, 0.0), "voltage": (1, 1.2), "current": (2, 0.01),
     "pressure": (0, 300.0), "door": (0, 0.0), "status": (0, 0.0),
+    "co2": (0, 25.0), "residual_current": (3, 0.01),
 }  # fmt: skip
 NOMINAL_VOLTAGE = 228.0  # 220 V +7 % / -10 % are allowed
 VOLTAGE_DROOP = 0.0002  # V per W
 BOILER_PRESSURE, PRESSURE_PER_DEGREE = 150_000.0, 400.0  # Pa at 60 °C, Pa/K
+ROOM_TEMPERATURE, ROOM_HUMIDITY = 22.0, 50.0  # of assets without physics of their own
+KITCHEN_CO2 = 650.0  # ppm; gas is isolated above 2,800
+NATURAL_LEAKAGE = 0.12  # A; 0.1-0.2 A are natural, 0.3-0.5 A an alarm
 OFF, RUN, BROKEN = 0.0, 1.0, 2.0
 
+_STEADY = {
+    "temperature": ROOM_TEMPERATURE, "humidity": ROOM_HUMIDITY, "co2": KITCHEN_CO2, "residual_current": NATURAL_LEAKAGE,
+}  # fmt: skip
 _TEXTS = ("", "off", "preheating", "no power")
 
 
@@ -76,7 +83,7 @@ class Sensors:
         """
         value, moving, text = self._quantities.read(before, after, time, broken)
         value += self._noise * moving * noise(self._keys, time)
-        value += self._quantities.mains * 2.0 * drift(self._keys[:1], time, 600_000)[0]
+        value += self._quantities.mains * moving * 2.0 * drift(self._keys[:1], time, 600_000)[0]
         return Shown(time, np.rint(value * self._scale) / self._scale, text)
 
     def samples(self, shown: Shown) -> dict[int, Sample | None]:
@@ -113,50 +120,31 @@ class Sensors:
 
 
 class _Quantities:
-    """Where in the plant's columns each point finds its value."""
+    """Where in the plant's columns each point finds its value: pairs of (the points' columns, the plant's columns)."""
 
     def __init__(self, catalogue: Catalogue, model: PlantModel) -> None:
         self._model = model
         points = list(catalogue.points())
-        self._number = {asset.id: number for number, asset in enumerate(catalogue.assets)}
-        types = {asset.id: asset.type for asset in catalogue.assets}
-        self._types = types
-        rows = model.thermal.row
-
-        def columns(*metrics: str, thermal: bool | None = None) -> Ints:
-            return np.array(
-                [
-                    column
-                    for column, point in enumerate(points)
-                    if point.metric in metrics and (thermal is None or (point.asset in rows) is thermal)
-                ],
-                np.int64,
-            )
-
-        def of(selected: Ints, where: dict[str, int]) -> Ints:
-            return np.array([where[points[column].asset] for column in selected], np.int64)
-
-        self.size = len(points)
-        self.air, self.product = columns("temperature", thermal=True), columns("product_temperature", thermal=True)
-        self.humid, self.door = columns("humidity", thermal=True), columns("door", thermal=True)
-        self.room = columns("temperature", thermal=False)
-        self.damp = columns("humidity", thermal=False)
-        self.power, self.energy = columns("power"), columns("energy")
-        self.voltage, self.current = columns("voltage"), columns("current")
-        self.status, self.pressure = columns("status"), columns("pressure", thermal=True)
-        self.air_of, self.product_of = of(self.air, rows), of(self.product, rows)
-        self.humid_of, self.door_of, self.pressure_of = (
-            of(self.humid, rows),
-            of(self.door, rows),
-            of(self.pressure, rows),
+        number = {asset.id: place for place, asset in enumerate(catalogue.assets)}
+        row = model.thermal.row
+        self._air = _pair(points, "temperature", row)
+        self._product = _pair(points, "product_temperature", row)
+        self._humidity = _pair(points, "humidity", row)
+        self._door = _pair(points, "door", row)
+        self._pressure = _pair(points, "pressure", row)
+        self._power = _pair(points, "power", number)
+        self._energy = _pair(points, "energy", number)
+        self._voltage = _pair(points, "voltage", number)
+        self._current = _pair(points, "current", number)
+        self._status = _pair(points, "status", number)
+        self._status_ids = [points[column].asset for column in self._status[0]]
+        types = [catalogue.assets[place].type for place in model.thermal.index]
+        self._hot = [(column, at) for column, at in zip(*self._air, strict=True) if types[at] == "hot_holding"]
+        self._steady = np.array(  # what does not change but for its noise
+            [0.0 if point.asset in row else _STEADY.get(point.metric, 0.0) for point in points]
         )
-        self.power_of, self.energy_of = of(self.power, self._number), of(self.energy, self._number)
-        self.voltage_of, self.current_of = of(self.voltage, self._number), of(self.current, self._number)
-        self.status_of = of(self.status, self._number)
-        self.status_id = [points[column].asset for column in self.status]
-        self.hot = np.array([types[points[column].asset] == "hot_holding" for column in self.air], np.bool_)
-        self.mains = np.zeros(self.size)
-        self.mains[self.voltage] = 1.0
+        self.mains = np.zeros(len(points))
+        self.mains[self._voltage[0]] = 1.0
 
     def read(
         self, before: PlantState, after: PlantState, time: int, broken: frozenset[str]
@@ -164,31 +152,28 @@ class _Quantities:
         """Values, factor on the noise, and numbers of texts."""
         model = self._model
         share = (time - before.time) / (after.time - before.time)
-        value, moving, text = np.zeros(self.size), np.ones(self.size), np.zeros(self.size, np.int64)
+        value, moving = self._steady.copy(), np.ones(len(self._steady))
         air = before.air + (after.air - before.air) * share
-        value[self.air] = air[self.air_of]
-        moving[self.air] = after.stirred[self.air_of]
-        value[self.product] = (before.product + (after.product - before.product) * share)[self.product_of]
-        value[self.humid] = (before.humidity + (after.humidity - before.humidity) * share)[self.humid_of]
-        value[self.door] = after.door[self.door_of]
-        value[self.room], value[self.damp] = 24.0, 50.0
-        value[self.pressure] = BOILER_PRESSURE + PRESSURE_PER_DEGREE * (air[self.pressure_of] - 60.0)
+        _put(value, self._air, air)
+        _put(moving, self._air, after.stirred)
+        _put(value, self._product, before.product + (after.product - before.product) * share)
+        _put(value, self._humidity, before.humidity + (after.humidity - before.humidity) * share)
+        _put(value, self._door, after.door)
+        _put(value, self._pressure, BOILER_PRESSURE + PRESSURE_PER_DEGREE * (air - 60.0))
         power = model.tree @ self._instant(after, time)
+        _put(value, self._power, power)
+        _put(moving, self._power, power > 0.0)
         energy = before.energy + (after.energy - before.energy) * share
-        value[self.power] = power[self.power_of]
-        moving[self.power] = value[self.power] > 0.0
-        value[self.energy] = (model.tree @ energy)[self.energy_of] / 3.6e6
-        live = after.supplied
-        volts = np.where(live, NOMINAL_VOLTAGE - VOLTAGE_DROOP * power, 0.0)
-        value[self.voltage] = volts[self.voltage_of]
-        moving[self.voltage] = live[self.voltage_of]
-        value[self.current] = power[self.current_of] / NOMINAL_VOLTAGE
-        value[self.status] = np.where(after.running & live, RUN, OFF)[self.status_of]
-        for column, asset in zip(self.status, self.status_id, strict=True):
+        _put(value, self._energy, model.tree @ energy / 3.6e6)
+        _put(value, self._voltage, np.where(after.supplied, NOMINAL_VOLTAGE - VOLTAGE_DROOP * power, 0.0))
+        _put(moving, self._voltage, after.supplied)
+        _put(value, self._current, power / NOMINAL_VOLTAGE)
+        _put(moving, self._current, power > 0.0)
+        _put(value, self._status, np.where(after.running & after.supplied, RUN, OFF))
+        for column, asset in zip(self._status[0], self._status_ids, strict=True):
             if asset in broken:
                 value[column] = BROKEN
-        self._words(after, value, text)
-        return value, moving, text
+        return value, moving, self._words(after, value)
 
     def _instant(self, after: PlantState, time: int) -> Floats:
         """The power of each asset by itself at that moment: a start-up peak shows only if the moment hits it."""
@@ -202,15 +187,24 @@ class _Quantities:
         power[thermal.index] = np.where(hit, after.peak, power[thermal.index])
         return power
 
-    def _words(self, after: PlantState, value: Floats, text: Ints) -> None:
+    def _words(self, after: PlantState, value: Floats) -> Ints:
         """A hot holding's controller gives a temperature only once it is hot; before, it gives a word."""
-        thermal = self._model.thermal
-        for column, row in zip(self.air[self.hot], self.air_of[self.hot], strict=True):
-            asset = thermal.index[row]
-            if after.ready[row]:
-                continue
-            word = "no power" if not after.supplied[asset] else "preheating" if after.running[asset] else "off"
-            value[column], text[column] = np.nan, _TEXTS.index(word)
+        text = np.zeros(len(value), np.int64)
+        for column, row in self._hot:
+            asset = self._model.thermal.index[row]
+            if not after.ready[row]:
+                word = "no power" if not after.supplied[asset] else "preheating" if after.running[asset] else "off"
+                value[column], text[column] = np.nan, _TEXTS.index(word)
+        return text
+
+
+def _pair(points: Sequence[Point], metric: str, where: Mapping[str, int]) -> tuple[Ints, Ints]:
+    columns = [column for column, point in enumerate(points) if point.metric == metric and point.asset in where]
+    return np.array(columns, np.int64), np.array([where[points[column].asset] for column in columns], np.int64)
+
+
+def _put(target: Floats, pair: tuple[Ints, Ints], source: Floats | Flags) -> None:
+    target[pair[0]] = source[pair[1]]
 
 
 def _known(point: Point) -> str:

@@ -16,7 +16,7 @@ from simulators.plant import PlantModel, PlantState
 from simulators.randomness import Floats
 from simulators.sensors import Sample, Sensors, Shown
 
-SETTLING = 12 * HOUR  # simulated before the first sample, so that it starts in the middle of normal life
+SETTLING = 4 * HOUR  # simulated before the first sample, so that it starts in the middle of normal life
 
 _BREAKAGES = (FaultKind.BOILER_FAULT, FaultKind.PUMP_FAULT)
 

@@ -96,6 +96,13 @@ class SimulatedSource:
         return False
 
     @property
+    def simulation(self) -> Simulation:
+        """The plant behind the readings; ValueError before the first read."""
+        if self._simulation is None:
+            raise ValueError("the plant begins with the first read")
+        return self._simulation
+
+    @property
     def complete_until(self) -> int:
         """UTC ms: nothing earlier follows once what `read` returned was iterated to its end."""
         if self._simulation is None:

@@ -82,11 +82,11 @@ class Feed:
     async def _stream(self, site: str, after: int | None) -> AsyncIterator[bytes]:
         self.listeners += 1
         try:
+            beat_at = self._clock() + self._settings.stream_heartbeat
             seen = await self._poll(site)
             cursor = seen.last_id if after is None else min(after, seen.last_id)  # a restored store counts again
             yield f"retry: {_RETRY_MS}\n\n".encode() + event("hello", {"now": iso(self._clock()), "last_id": cursor})
             sent, revision = (seen.latest, _revision(seen)) if after is None else ({}, _revision(seen))
-            beat_at = self._clock() + self._settings.stream_heartbeat
             while not self._stopping.is_set():
                 seen = await self._poll(site)
                 if seen.last_id > cursor:

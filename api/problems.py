@@ -149,7 +149,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _defect(request: Request, error: Exception) -> Response:
-    _log.error("request failed", path=request.url.path, exc_info=error)
+    # The traceback is logged by the server, to which Starlette hands the exception on.
+    _log.error("request failed", path=request.url.path, error=repr(error))
     detail = "the server could not answer; its log says why"
     remedy = "see the web process's log, then: caretaker doctor"
     return _answer(request, problem(500, Kind.INTERNAL, detail, request.url.path, remedy))

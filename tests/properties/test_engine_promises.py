@@ -61,7 +61,7 @@ def rule_sets(draw: st.DrawFn, silence: bool = True) -> RuleSet:
 @st.composite
 def readings(draw: st.DrawFn, agent: str, most: int = 25) -> list[Reading]:
     """In ascending time, mostly one a minute."""
-    steps = st.sampled_from((0, 1, 30 * SECOND, MINUTE, MINUTE, MINUTE, MINUTE, 4 * MINUTE, 15 * MINUTE))
+    steps = st.sampled_from((0, 1, 30 * SECOND, MINUTE, MINUTE, MINUTE, 2 * MINUTE, 4 * MINUTE, 15 * MINUTE))
     values = st.sampled_from((4.0, 5.0, 7.0, 7.2, 7.6, 8.0, 8.5, 9.0, 9.0, 12.5, 13.0, float("nan")))
     time, rows = T0, []
     for step, value in draw(st.lists(st.tuples(steps, values), min_size=1, max_size=most)):

@@ -311,9 +311,10 @@ def test_a_new_rule_is_not_blind_to_the_value_that_was_there_before_it() -> None
 
     engine = Engine("school")
     engine.set_rules(catalogue(), rule_set(state("running", 1.0)), T0)
-    assert status(0, 2.0) + status(1, float("nan")) + status(2, float("nan")) == []
-    assert engine.set_rules(catalogue(), rule_set(state("running", 1.0), state("fault", 2.0)), T0 + 2 * MINUTE) == []
-    assert said(status(3, 2.0)) == [("raise", 3)]
+    assert status(0, 2.0) == []
+    assert [status(minute, float("nan")) for minute in range(1, 10)] == [[]] * 9
+    assert engine.set_rules(catalogue(), rule_set(state("running", 1.0), state("fault", 2.0)), T0 + 9 * MINUTE) == []
+    assert said(status(10, 2.0)) == [("raise", 10)]
 
 
 def test_a_rule_that_cannot_be_judged_changes_nothing() -> None:

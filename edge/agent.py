@@ -96,6 +96,9 @@ class Agent:
             self._publish()
         except OutboxCorruptError as error:
             self._recover(str(error))
+        except sqlite3.OperationalError as error:
+            _log.error("the outbox cannot be used now; it is tried again", error=str(error))
+            return LONGEST_WAIT
         return self._idle_for()
 
     def finish(self) -> None:

@@ -102,16 +102,21 @@ class Outbox:
         """Rows up to `through` are in packs in flight; to drop them would leave open whether they arrived."""
         self._protected = through
 
-    def settle(self, through: int, gaps: Sequence[int] = ()) -> None:
-        """Forget rows up to `through` and those gap records: ingest has them."""
+    def settle(self, through: int, gaps: Sequence[int] = ()) -> bool:
+        """Forget rows up to `through` and those gap records: ingest has them. False when the disk refuses it now."""
         count, texts = self._file.fetch(_TOTAL + " WHERE id <= ?", (through,))[0]
-        with self._file.transaction(durable=False):
-            self._file.execute("DELETE FROM reading WHERE id <= ?", (through,))
-            for gap in gaps:
-                self._file.execute("DELETE FROM gap WHERE id = ?", (gap,))
+        try:
+            with self._file.transaction(durable=False):
+                self._file.execute("DELETE FROM reading WHERE id <= ?", (through,))
+                for gap in gaps:
+                    self._file.execute("DELETE FROM gap WHERE id = ?", (gap,))
+        except sqlite3.OperationalError as error:  # even deleting needs room on the disk
+            _log.error("receipted readings cannot be deleted yet", error=str(error))
+            return False
         self._sealed_gaps.difference_update(gaps)
         self.held -= count
         self.held_bytes -= texts + count * ROW_BYTES
+        return True
 
     def gaps(self) -> list[HeldGap]:
         """All gap records that are not settled, oldest first."""

@@ -86,6 +86,7 @@ class Publisher:
         self._connected = False
         self._fresh = False
         self._probing = False
+        self._unsettled = 0, list[int]()  # row and gap records that are receipted and not yet forgotten
 
     @property
     def settled(self) -> bool:
@@ -132,6 +133,7 @@ class Publisher:
         """
         if not self._connected:
             return None
+        self._forget()
         if self._flight and tick >= self._retry_at:
             self._next, self._probing = 0, True
             self._retry = min(2 * self._retry, RETRY_LAST)
@@ -165,7 +167,7 @@ class Publisher:
         return self._retry_at if self._flight else self._idle_at
 
     def _settle(self, through: int, tick: int) -> None:
-        row, gaps = 0, list[int]()
+        row, gaps = self._unsettled
         while self._flight and self._flight[0].seq <= through:
             sealed = self._flight.popleft()
             row = max(row, sealed.last)
@@ -173,9 +175,16 @@ class Publisher:
             if sealed.copies == 1:  # of a pack sent twice nobody knows which copy was answered
                 self._latency = (3 * self._latency + tick - sealed.sent_at) // 4
             self._next = max(0, self._next - 1)
-        self._outbox.settle(row, gaps)
+        self._unsettled = row, gaps
         self._through = through
         self._retry, self._retry_at = RETRY_FIRST, tick + RETRY_FIRST
+        self._forget()
+
+    def _forget(self) -> None:
+        """Delete what is receipted; what the disk refuses now is deleted another time."""
+        row, gaps = self._unsettled
+        if (row or gaps) and self._outbox.settle(row, gaps):
+            self._unsettled = 0, []
 
     def _overdue(self, tick: int) -> bool:
         """Whether the first pack in flight should have been taken by now, and was not asked for already."""

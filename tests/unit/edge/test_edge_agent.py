@@ -14,6 +14,7 @@ from edge.agent import AHEAD, CHUNK, Agent
 from edge.config import AgentConfig, Broker
 from edge.link import Event, EventKind
 from edge.outbox import Outbox
+from edge.outbox_file import OutboxFile
 from edge.publisher import IDLE
 from edge.sampling import Feed, Sampler
 from wire.messages import ClockState
@@ -320,6 +321,36 @@ def test_a_full_disk_is_waited_out_in_memory(rig, monkeypatch) -> None:
     rig.step(10_000)
     assert rig.outbox.held == 3
     assert [record["v"] for record in rig.link.packs()[0]] == [1.0, 2.0, 3.0]
+
+
+def test_a_disk_too_full_to_delete_is_tried_again(rig, monkeypatch) -> None:
+    rig.link.connect()
+    rig.step()
+    original = OutboxFile.execute
+
+    def refuses(self, sql, values=()) -> None:
+        if sql.startswith("DELETE"):
+            raise sqlite3.OperationalError("database or disk is full")
+        original(self, sql, values)
+
+    monkeypatch.setattr(OutboxFile, "execute", refuses)
+    rig.link.receipt("boot-1", 1)
+    rig.step()
+    assert rig.outbox.held == 1
+    monkeypatch.setattr(OutboxFile, "execute", original)
+    rig.step()
+    assert rig.outbox.held == 0
+    assert len(rig.link.packs()) == 1
+
+
+def test_an_outbox_that_fails_for_a_while_does_not_end_the_agent(rig, monkeypatch) -> None:
+    rig.link.connect()
+    original = Outbox.peek
+    monkeypatch.setattr(Outbox, "peek", lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError("disk I/O error")))
+    assert rig.step() == 1000
+    monkeypatch.setattr(Outbox, "peek", original)
+    rig.step()
+    assert len(rig.link.packs()) == 1
 
 
 def test_a_disk_that_stays_full_costs_the_oldest_readings_and_a_gap_says_so(rig, monkeypatch) -> None:

@@ -55,6 +55,7 @@ class SeriesFeed:
         if self._cursor is None:
             self._cursor = self._ledger.cursor(self.site, CURSOR)
         entries = self._ledger.journal(self.site, self._cursor, PAGE)
+        self.lag = max(0, self._ledger.journal_end(self.site) - self._cursor) if entries else 0
         for entry in entries:
             if not isinstance(entry.content, ReadingBatch):
                 continue
@@ -64,8 +65,8 @@ class SeriesFeed:
                 self._series.add_gaps(self.site, entry.content.gaps)
         if entries:
             self._ledger.set_cursor(self.site, CURSOR, entries[-1].n)
+            self.lag -= entries[-1].n - self._cursor
             self._cursor = entries[-1].n
-        self.lag = max(0, self._ledger.journal_end(self.site) - self._cursor) if entries else 0
         return bool(entries)
 
 

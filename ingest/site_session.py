@@ -7,7 +7,7 @@ it away, puts `pending` back and begins a new one from the store.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -322,8 +322,21 @@ class SiteSession:
             events = self._judge.configure(config.catalogue, config.rules, now)
         except (CaretakerError, ValueError) as error:
             self._refuse(config.change, error)
+            self._follow_catalogue_alone(config, now)
             return
-        self._config, self._refused = config, None
+        self._put_in_force(config, events, now)
+
+    def _follow_catalogue_alone(self, wanted: Configuration, now: int) -> None:
+        """The rules cannot be used: a new catalogue (or a new site) goes with the rules that are in force."""
+        before = self._config
+        rules = before.rules if before else None
+        change = replace(wanted.change, rules_revision=rules.number if rules else 0)
+        if before is None or change != before.change:
+            config = Configuration(change, wanted.catalogue, rules)
+            self._put_in_force(config, self._judge.configure(config.catalogue, rules, now), now)
+
+    def _put_in_force(self, config: Configuration, events: Sequence[AlarmEvent], now: int) -> None:
+        self._config = config
         self._acceptor.configure(config.catalogue.by_name)
         self._commit_entry(now, (EntryKind.CONFIG, config.change), events)
         change = config.change

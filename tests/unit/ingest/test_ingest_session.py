@@ -437,3 +437,18 @@ def test_a_latest_row_that_could_not_be_written_is_written_later() -> None:
     again = begin(bench)
     settle(bench, again, 1000)
     assert bench.ledger.newest["fridge-1/temperature"].value == 4.0, "the replay brings it again"
+
+
+def test_a_new_catalogue_comes_into_force_even_when_the_new_rules_cannot_be_used() -> None:
+    bench = Bench()
+    bench.ledger.rules[SITE] = ["bad"]
+    session = begin(bench)
+    assert bench.ledger.entries[0].content == ConfigChange(1, 0, None)
+    settle(bench, session, 1000)
+    assert bench.ledger.kinds().count(EntryKind.CONFIG) == 1
+    bench.ledger.site_documents[SITE].append(SITE_YAML)
+    settle(bench, session, 1000)
+    assert bench.ledger.entries[-1].content == ConfigChange(2, 0, None)
+    bench.ledger.rules[SITE].append("good")
+    settle(bench, session, 1000)
+    assert bench.ledger.entries[-1].content == ConfigChange(2, 2, None)

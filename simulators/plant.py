@@ -10,7 +10,7 @@ import numpy as np
 
 from domain.catalogue import Catalogue
 from simulators.environment import STEP, Block
-from simulators.parameters import Flags, draw_thermal
+from simulators.parameters import DEFROST_HEAT_SHARE, Flags, draw_thermal
 from simulators.randomness import Floats, generator
 
 DT = STEP / 1000.0  # s
@@ -90,10 +90,19 @@ class PlantModel:
         self.catalogue = catalogue
         self.seed = seed
         self.thermal = draw_thermal(catalogue, seed)
-        types = np.array([catalogue.assets[number].type for number in self.thermal.index])
-        self.boiler = types == "boiler"
-        self.cooled_only_when_on = types == "cold_dish_room"
         self.tree = _tree(catalogue)
+        # What every step needs of the parameters, worked out once.
+        thermal = self.thermal
+        self._defrosts = thermal.defrost_period > 0
+        self._period = np.maximum(thermal.defrost_period, 1)
+        self._growth = np.where(self._defrosts, STEP / self._period, 0.0)
+        self._melting = 1.5 * STEP / np.maximum(thermal.defrost_length, 1)
+        self._heater = thermal.defrost_heat / DEFROST_HEAT_SHARE
+        self._signed_capacity = thermal.sign * thermal.capacity
+        self._per_air = DT / thermal.air_mass
+        self._per_product = DT / thermal.product_mass
+        self._ready_from = thermal.setpoint - READY_WITHIN
+        self._started_draw = thermal.peak_factor * thermal.run_power
 
     def initial(self, time: int) -> PlantState:
         """The plant at rest at its set points at `time`, floored to the step grid; it needs hours to settle."""
@@ -106,7 +115,7 @@ class PlantModel:
             [float(generator(self.seed, asset.id, "meter").uniform(2e9, 4e10)) for asset in self.catalogue.assets]
         )
         return PlantState(
-            time - time % STEP, air, thermal.setpoint.copy(), no, thermal.min_off.copy(), no, np.full(rows, 0.5), no,
+            time - time % STEP, air, thermal.setpoint.copy(), no, thermal.min_off.copy(), no, np.where(self._defrosts, 0.5, 0.0), no,
             no, np.full(rows, 70.0), no, np.zeros(assets), np.zeros(rows), counted,
             np.zeros(assets, np.bool_), np.ones(assets, np.bool_), np.zeros(assets, np.bool_),
         )  # fmt: skip
@@ -127,14 +136,13 @@ class PlantModel:
         door = np.where(effects.shut, effects.ajar, np.maximum(block.door[number], effects.ajar))
         air, product, frost = self._heat(state, block, number, effects, works, door, defrosting)
 
-        peak = np.where(on & ~state.on & (effects.draw > 0.0), thermal.peak_factor * thermal.run_power * supply, 0.0)
+        peak = np.where(on & ~state.on & (effects.draw > 0.0), self._started_draw * supply, 0.0)
         machine = on * thermal.run_power * effects.draw
-        electric = supply * (thermal.idle_power + machine + defrosting * thermal.defrost_heat / 0.8)
+        electric = supply * (thermal.idle_power + machine + defrosting * self._heater)
         power = np.where(effects.broken, 0.05, 1.0) * block.own[number] * effects.supply
         power[thermal.index] = electric
         energy = state.energy + power * DT
         energy[thermal.index] += np.maximum(peak - machine, 0.0) * (peak > 0.0) * thermal.peak_seconds
-        target = np.where(on, 74.0, 86.0) + np.minimum(door * 12.0, 10.0) - np.clip(air, 0.0, 40.0) * 0.9
         return PlantState(
             state.time + STEP,
             air,
@@ -144,8 +152,8 @@ class PlantModel:
             on & (effects.draw > 0.0) & (effects.fan > 0.0),
             frost,
             defrosting,
-            service & (state.ready | (np.minimum(air, product) >= thermal.setpoint - READY_WITHIN)),
-            state.humidity + (target - state.humidity) * (DT / HUMIDITY_LAG),
+            service & (state.ready | (np.minimum(air, product) >= self._ready_from)),
+            state.humidity + (_damp(air, on, door) - state.humidity) * (DT / HUMIDITY_LAG),
             door > 0.0,
             power,
             peak,
@@ -157,10 +165,9 @@ class PlantModel:
 
     def _defrosting(self, time: int, effects: Effects) -> Flags:
         thermal = self.thermal
-        period = np.maximum(thermal.defrost_period, 1)
-        due = (time - thermal.defrost_phase) % period < thermal.defrost_length
+        due = (time - thermal.defrost_phase) % self._period < thermal.defrost_length
         planned: Flags = (due & ~effects.no_defrost) | effects.always_defrost
-        return planned & (thermal.defrost_period > 0)
+        return planned & self._defrosts
 
     def _heat(
         self,
@@ -182,19 +189,22 @@ class PlantModel:
         exchange = thermal.to_product * np.where(still, STILL_AIR, 1.0)
         reaching = np.where(still, STILL_COIL, 1.0) / (1.0 + FROST_BLOCKS * state.frost * state.frost)
         outward = thermal.to_ambient * block.demand[number] + thermal.through_door * door
-        heat = defrosting * thermal.defrost_heat - thermal.sign * thermal.capacity * works * reaching
+        heat = defrosting * thermal.defrost_heat - self._signed_capacity * works * reaching
         loaded = np.where(effects.shut, 0.0, block.loaded[number])
         before = state.product + loaded
-        rate = DT / thermal.air_mass
+        rate = self._per_air
         air = (state.air + rate * (outward * block.ambient[number] + exchange * before + heat)) / (
             1.0 + rate * (outward + exchange)
         )
-        product = before + DT / thermal.product_mass * exchange * (air - before)
-        period = np.maximum(thermal.defrost_period, 1) / 1000.0
-        length = np.maximum(thermal.defrost_length, 1) / 1000.0
-        growing = np.where(thermal.defrost_period > 0, DT / period, 0.0)
-        frost = np.where(defrosting, np.maximum(state.frost - 1.5 * DT / length, 0.0), state.frost + growing)
-        return air, product, np.where(thermal.defrost_period > 0, frost, 0.0)
+        product = before + self._per_product * exchange * (air - before)
+        frost = np.where(defrosting, np.maximum(state.frost - self._melting, 0.0), state.frost + self._growth)
+        return air, product, frost
+
+
+def _damp(air: Floats, on: Flags, door: Floats) -> Floats:
+    """The relative humidity (%) that the air tends to: the coil dries it, the kitchen's air comes in, warmth thins it."""
+    dry: Floats = np.where(on, 74.0, 86.0) + np.minimum(door * 12.0, 10.0)
+    return dry - np.minimum(np.maximum(air, 0.0), 40.0) * 0.9
 
 
 def _tree(catalogue: Catalogue) -> Floats:

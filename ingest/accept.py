@@ -39,6 +39,7 @@ class Verdict(StrEnum):
     OLD_BOOT = "old_boot"
     RETAINED = "retained"
     EMPTY = "empty"
+    MISDELIVERED = "misdelivered"  # a receipt or alarm, to which ingest does not subscribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,7 @@ class Acceptor:
             case Kind.STATUS:
                 return self._status(message, topic, received)
             case Kind.RECEIPT | Kind.ALARM:
-                return self._refuse(
-                    message, received, Rejection(DeadReason.BAD_TOPIC, f"a {topic.kind} is not for ingest to read")
-                )
+                return Outcome(Verdict.MISDELIVERED)
 
     def _refuse(
         self, message: Inbound, received: int, why: Rejection, ruling: Ruling | None = None, gaps: tuple[Gap, ...] = ()

@@ -210,6 +210,7 @@ class Consumer:
             self._send()
             if self._client.socket() is None or self._client.loop_write():
                 break
+        self._subscribed = False
         self._client.disconnect()
         if self._client.socket() is not None:
             self._client.loop_write()

@@ -26,6 +26,7 @@ class Count(StrEnum):
     SKIPPED = "skipped"
     RETAINED = "retained"
     EMPTY = "empty"
+    MISDELIVERED = "misdelivered"
     UNKNOWN_SITE = "unknown_site"
     RECEIPTS = "receipts"
     COMMIT_RETRIES = "commit_retries"
@@ -48,6 +49,7 @@ MEANING: Mapping[Count, str] = MappingProxyType(
         Count.SKIPPED: "times that an agent no longer held packs that never came; recorded as a gap",
         Count.RETAINED: "retained readings; ignored",
         Count.EMPTY: "messages that say nothing (a cleared retained message, a pack without readings); ignored",
+        Count.MISDELIVERED: "receipts and alarms that the broker delivered to ingest, who writes them; ignored",
         Count.UNKNOWN_SITE: "messages of sites that have no catalogue; not receipted",
         Count.RECEIPTS: "receipts handed to the broker connection",
         Count.COMMIT_RETRIES: "commits that failed and were tried again",

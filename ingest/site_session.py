@@ -45,6 +45,7 @@ _VERDICTS = {
     Verdict.OLD_BOOT: Count.OLD_BOOT,
     Verdict.RETAINED: Count.RETAINED,
     Verdict.EMPTY: Count.EMPTY,
+    Verdict.MISDELIVERED: Count.MISDELIVERED,
 }
 Entry = tuple[EntryKind, ReadingBatch | Clock | ConfigChange]
 

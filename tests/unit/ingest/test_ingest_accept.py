@@ -282,7 +282,6 @@ def test_retained_readings_are_ignored() -> None:
         f"caretaker/1/{SITE}/agents/a/readings/b1",
         f"caretaker/1/{SITE}/agents/a/readings/b1/0",
         f"caretaker/1/{SITE}/agents/A/readings",
-        f"caretaker/1/{SITE}/agents/a/receipt",
     ],
 )
 def test_what_is_no_topic_for_ingest_is_a_dead_letter(text: str) -> None:
@@ -315,3 +314,8 @@ def test_a_bad_reading_keeps_its_text() -> None:
     assert outcome.pack is not None
     assert outcome.pack.rows.quality.tolist() == [QualityCode.BAD]
     assert dict(outcome.pack.rows.texts) == {0: "sensor error 85"}
+
+
+def test_a_receipt_or_alarm_that_a_broker_delivers_unasked_is_ignored() -> None:
+    for text in (f"caretaker/1/{SITE}/agents/a/receipt", f"caretaker/1/{SITE}/alarms/rule/fridge-1/temperature"):
+        assert accept(door(), raw(text, b"{}")) == Outcome(Verdict.MISDELIVERED)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.board import Standing
 from domain.alarms import AlarmState, EventKind, OverlayKind, Priority, Reason
+from domain.ids import ID_PATTERN
 from domain.readings import Quality
 from domain.records import DeadReason
 
@@ -215,6 +216,13 @@ class Acknowledge(Model):
     )
     note: str = Field("", max_length=500, description="what was found or done", examples=["Door was open; closed it"])
     version: int | None = Field(None, ge=0, description="the alarm's version you saw; a newer one is refused (409)")
+
+
+class AcknowledgeForm(Acknowledge):
+    """The same answer as the page's form sends it: with the site, and where to go back to."""
+
+    site: str = Field(pattern=f"^{ID_PATTERN}$")
+    back: str = Field("/", max_length=2_000)
 
 
 class Acknowledged(Model):

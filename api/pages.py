@@ -19,7 +19,7 @@ from api.assets import Static, add_static
 from api.board import Standing, open_alarms, tally
 from api.charts import RANGES
 from api.i18n import COOKIE, choose, language
-from api.models import Acknowledge
+from api.models import AcknowledgeForm
 from api.operations import Operations, SiteState
 from api.problems import Problem
 from api.settings import ApiSettings
@@ -210,16 +210,11 @@ def _acknowledge(routes: APIRouter, pages: Pages) -> None:
         rule: given.RuleId,
         asset: given.AssetId,
         metric: given.MetricId,
-        site: Annotated[str, Form()],
-        by: Annotated[str, Form()],
-        version: Annotated[int, Form()],
-        note: Annotated[str, Form()] = "",
-        back: Annotated[str, Form()] = "/",
+        answer: Annotated[AcknowledgeForm, Form()],
     ) -> Response:
-        answer = Acknowledge(by=by, note=note, version=version)
         key = AlarmKey(rule, str(PointName(asset, metric)))
-        pages.operations.acknowledge(site, key, answer.by, answer.note, answer.version)
-        response = RedirectResponse(local(back), 303)
+        pages.operations.acknowledge(answer.site, key, answer.by, answer.note, answer.version)
+        response = RedirectResponse(local(answer.back), 303)
         response.set_cookie(NAME_COOKIE, answer.by.encode().hex(), _YEAR, httponly=True, samesite="lax")
         return response
 

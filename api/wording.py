@@ -161,7 +161,9 @@ def figure(language: Language, value: float, unit: Unit) -> tuple[str, str]:
     elif factor:
         symbol = unit.symbol
     pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-    shown = str(format_decimal(value + 0.0, pattern, locale=language.locale)).replace("-", "\N{MINUS SIGN}")
+    shown = str(format_decimal(round(value, decimals) + 0.0, pattern, locale=language.locale)).replace(
+        "-", "\N{MINUS SIGN}"
+    )
     return shown, symbol
 
 

@@ -1,4 +1,4 @@
-"""A bench for the API: in-memory stores that obey the ports, a clock that stands still, and a client without sockets."""
+"""A bench for the API: in-memory stores that obey the ports, a clock that stands still, a client without sockets."""
 
 import asyncio
 import threading

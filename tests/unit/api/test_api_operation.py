@@ -1,7 +1,8 @@
-"""How the installation itself does: health, metrics, agents, processes, dead letters, and the web process's own beat."""
+"""How the installation itself does: health, metrics, agents, processes, dead letters, the web process's own beat."""
 
 import asyncio
 import base64
+import threading
 from typing import Any
 
 import pytest
@@ -160,9 +161,11 @@ def test_two_applications_in_one_process_do_not_disturb_each_other(bench: Any, e
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_web_process_gives_signs_of_life_and_outlives_a_store_that_fails(bench: Any, fails: bool) -> None:
     beats: list[ProcessRow] = []
+    given = threading.Event()
 
     def beat(row: ProcessRow) -> None:
         beats.append(row)
+        given.set()
         if fails:
             raise OSError("database is locked")
 
@@ -170,8 +173,7 @@ def test_the_web_process_gives_signs_of_life_and_outlives_a_store_that_fails(ben
 
     async def run() -> None:
         async with bench.app.router.lifespan_context(bench.app):
-            while not beats:
-                await asyncio.sleep(0)
+            assert await asyncio.to_thread(given.wait, 10)
 
     asyncio.run(run())
     assert beats[0].name == "web"

@@ -99,9 +99,12 @@ def apply_documents(
 ) -> None:
     """Show the difference, ask when rules go, and store the revision. Nothing is stored when a rule does not fit."""
     from domain.catalogue_file import load_catalogue
-    from domain.errors import NotFoundError
+    from domain.errors import CaretakerError, NotFoundError
     from rules.loading import load_documents, load_revision
 
+    names = [name for name, _ in documents]
+    if len(set(names)) < len(names):
+        raise CaretakerError(f"two files have one name: {', '.join(names)}", "give each file its own name")
     described = console.site_revision(site)
     if described is None:
         known = ", ".join(console.sites()) or "none yet; caretaker site apply FILE makes one"

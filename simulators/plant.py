@@ -115,8 +115,8 @@ class PlantModel:
             [float(generator(self.seed, asset.id, "meter").uniform(2e9, 4e10)) for asset in self.catalogue.assets]
         )
         return PlantState(
-            time - time % STEP, air, thermal.setpoint.copy(), no, thermal.min_off.copy(), no, np.where(self._defrosts, 0.5, 0.0), no,
-            no, np.full(rows, 70.0), no, np.zeros(assets), np.zeros(rows), counted,
+            time - time % STEP, air, thermal.setpoint.copy(), no, thermal.min_off.copy(),
+            no, np.where(self._defrosts, 0.5, 0.0), no, no, np.full(rows, 70.0), no, np.zeros(assets), np.zeros(rows), counted,
             np.zeros(assets, np.bool_), np.ones(assets, np.bool_), np.zeros(assets, np.bool_),
         )  # fmt: skip
 
@@ -202,7 +202,7 @@ class PlantModel:
 
 
 def _damp(air: Floats, on: Flags, door: Floats) -> Floats:
-    """The relative humidity (%) that the air tends to: the coil dries it, the kitchen's air comes in, warmth thins it."""
+    """The relative humidity (%) the air tends to: the coil dries it, the kitchen's air comes in, warmth thins it."""
     dry: Floats = np.where(on, 74.0, 86.0) + np.minimum(door * 12.0, 10.0)
     return dry - np.minimum(np.maximum(air, 0.0), 40.0) * 0.9
 

@@ -206,10 +206,10 @@ class Consumer:
     def _leave(self) -> None:
         """Give the last receipts to the broker, for at most two seconds, and say good-bye."""
         until = time.monotonic() + 2
-        while self._subscribed and time.monotonic() < until and (len(self._mailbox) or self._client.want_write()):
-            self._send()
-            if self._client.socket() is None or self._client.loop_write():
+        while self._subscribed and not self._broken and time.monotonic() < until:
+            if not (len(self._mailbox) or self._unconfirmed or self._acks or self._client.want_write()):
                 break
+            self._turn(0.05)
         self._subscribed = False
         self._client.disconnect()
         if self._client.socket() is not None:

@@ -12,14 +12,6 @@ import typer
 
 from domain.errors import CaretakerError
 
-app = typer.Typer(
-    name="caretaker",
-    help="Watches the canteens and facilities of schools: cold chain, energy and equipment.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
 # command -> (module, function); the order is the order of `caretaker --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "demo"),
@@ -38,10 +30,23 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("backup", "restore"),
 }
 GROUPS: dict[str, tuple[str, str]] = {"site": ("site", "app"), "rules": ("rules", "app")}
+# What `caretaker[server]` adds to the agent, as it is imported.
+SERVER_PARTS = frozenset({
+    "alembic", "amqtt", "apprise", "babel", "fastapi", "influxdb_client", "jinja2", "multipart", "numpy",
+    "prometheus_client", "pydantic", "pydantic_settings", "python_multipart", "rich", "sqlalchemy", "starlette",
+    "uvicorn", "vl_convert", "yaml",
+})  # fmt: skip
 
 
 def build() -> typer.Typer:
     """The application with every command registered."""
+    app = typer.Typer(
+        name="caretaker",
+        help="Watches the canteens and facilities of schools: cold chain, energy and equipment.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
     for name, (module, function) in COMMANDS.items():
         app.command(name)(_load(module, function))
     for name, (module, group) in GROUPS.items():
@@ -61,7 +66,7 @@ def main() -> None:
         sys.stderr.write(f"caretaker: {error}\n")
         sys.exit(2)
     except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] in ("numpy", "yaml", "sqlalchemy", "fastapi", "pydantic", "rich"):
+        if error.name and error.name.split(".")[0] in SERVER_PARTS:
             sys.stderr.write(f"caretaker: this command needs the server parts ({error.name} is missing)\n")
             sys.stderr.write("  remedy: pip install 'caretaker[server]'\n")
             sys.exit(2)

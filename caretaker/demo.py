@@ -224,15 +224,30 @@ def describe(row: Transition, live_at: int) -> str:
 
 def fresh_folder(folder: Path) -> None:
     """Make the folder empty; only one that an earlier demonstration made is cleared."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).exists():
-            raise CaretakerError(
-                f"{folder} holds something that no demonstration made", "choose another folder with --data-dir"
-            )
-        claim_run_dir(folder / "data" / "run")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text(f"begun {iso(now_ms())}; `caretaker demo` clears this folder when it starts\n")
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            if not (folder / MARKER).exists():
+                raise CaretakerError(
+                    f"{folder} holds something that no demonstration made", "choose another folder with --data-dir"
+                )
+            claim_run_dir(folder / "data" / "run")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).write_text(f"begun {iso(now_ms())}; `caretaker demo` clears this folder when it starts\n")
+    except OSError as error:
+        raise CaretakerError(
+            f"{folder} cannot be used: {error.strerror}", "choose another folder with --data-dir"
+        ) from None
+
+
+def toml_text(text: str | Path) -> str:
+    """The text as a TOML string. CaretakerError for a path that is no text."""
+    quoted = json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
+    try:
+        quoted.encode()
+    except UnicodeEncodeError:
+        raise CaretakerError(f"{ascii(str(text))} is not UTF-8", "choose another folder with --data-dir") from None
+    return quoted
 
 
 def _settings_toml(options: DemoOptions) -> str:
@@ -240,7 +255,7 @@ def _settings_toml(options: DemoOptions) -> str:
         [
             'data_dir = "data"',
             "[broker]",
-            f"url = {json.dumps(options.broker or EMBEDDED)}",
+            f"url = {toml_text(options.broker or EMBEDDED)}",
             f"port = {options.broker_port}",
             "[web]",
             f"port = {options.web_port}",
@@ -254,22 +269,23 @@ def _agent_toml(options: DemoOptions, settings: Settings, agent: str, started_at
     record = options.data_dir / f"produced-{agent}.jsonl"
     lines = [
         'site = "school"',
-        f"agent = {json.dumps(agent)}",
-        f"broker = {json.dumps(settings.broker_url)}",
-        f"data_dir = {json.dumps(str((options.data_dir / f'agent-{agent}').absolute()))}",
+        f"agent = {toml_text(agent)}",
+        f"broker = {toml_text(settings.broker_url)}",
+        f"data_dir = {toml_text(((options.data_dir / f'agent-{agent}').absolute()))}",
         'sample_interval = "1s"',
         "trust_clock = true",  # the simulated plant has the machine's own time
-        *([f"produced_log = {json.dumps(str(record.absolute()))}"] if options.record else []),
+        *([f"produced_log = {toml_text((record.absolute()))}"] if options.record else []),
         "[[source]]",
         'kind = "simulated"',
-        f"site = {json.dumps(str(options.site_file.absolute()))}",
-        f"agent = {json.dumps(agent)}",
+        f"site = {toml_text((options.site_file.absolute()))}",
+        f"scenario = {toml_text((options.site_file.absolute().parent / 'scenarios' / 'demo.yaml'))}",
+        f"agent = {toml_text(agent)}",
         f"seed = {options.seed}",
         'interval = "60s"',
         'live_interval = "5s"',
-        f"start = {json.dumps(iso(start))}",
-        f"hold_at = {json.dumps(iso(hold_at))}",
-        f"control = {json.dumps(str((options.data_dir / 'control.json').absolute()))}",
+        f"start = {toml_text(iso(start))}",
+        f"hold_at = {toml_text(iso(hold_at))}",
+        f"control = {toml_text(((options.data_dir / 'control.json').absolute()))}",
         "",
     ]
     return "\n".join(lines)

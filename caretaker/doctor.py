@@ -60,6 +60,7 @@ def examine(settings: Settings, now: int) -> Iterator[Finding]:
         for site in store.sites():
             yield from _agents(store, site, now)
             yield from _refused(store, site)
+            yield from _audit(store, site)
         yield from _refused(store, None)
     finally:
         store.close()
@@ -189,3 +190,11 @@ def _refused(store: OperationalStore, site: str | None) -> Iterator[Finding]:
         newest = letters[0]
         yield Finding(Verdict.WARNING, f"{site or 'unknown site'}: {len(letters)} messages were refused, the newest as "
                       f"{newest.reason}: {newest.detail}", "caretaker dead-letters lists them")  # fmt: skip
+
+
+def _audit(store: OperationalStore, site: str) -> Iterator[Finding]:
+    broken = store.verify_audit(site)
+    if broken is not None:
+        yield Finding(Verdict.WRONG, f"{site}: the audit was tampered with: {broken}", "compare it with a backup")
+    else:
+        yield Finding(Verdict.OK, f"{site}: the audit's chain is whole")

@@ -8,6 +8,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -18,7 +19,7 @@ from edge.tables import parse_tables
 from edge.toml_lines import line_numbers, line_of
 
 EMBEDDED = "embedded"
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class _Part(BaseModel):
@@ -34,8 +35,9 @@ class BrokerSettings(_Part):
     @field_validator("url")
     @classmethod
     def _known_scheme(cls, url: str) -> str:
-        if url != EMBEDDED and not url.startswith("mqtt://"):
-            raise ValueError(f'{url!r} is not a broker: write "embedded" or mqtt://host:1883')
+        if url != EMBEDDED and not _is_mqtt_address(url):
+            # The text may hold a password: it is not repeated.
+            raise ValueError('this is not a broker: write "embedded" or mqtt://host:1883')
         return url
 
 
@@ -149,6 +151,14 @@ def load_settings(config: Path | None) -> Settings:
     except ValidationError as error:
         raise _explain(error, text, path) from None
     return _anchored(settings, path.parent if path else Path())
+
+
+def _is_mqtt_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "mqtt" and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or beyond 65535
+        return False
 
 
 def supervised() -> bool:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from domain.errors import CaretakerError
 
@@ -152,10 +153,10 @@ class Supervisor:
             }
             for child in self._children.values()
         ]
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        temporary = self.run_dir / (STATE_FILE + ".new")
-        temporary.write_text(json.dumps({"pid": os.getpid(), "children": rows}, indent=1))
-        temporary.replace(self.run_dir / STATE_FILE)
+        try:
+            _write_state(self.run_dir, rows)
+        except OSError as error:  # a full disk must not end the children too; only `ps` is out of date
+            self.say(f"the state file in {self.run_dir} cannot be written: {error.strerror}")
 
 
 def own_command(*words: str) -> list[str]:
@@ -166,7 +167,14 @@ def own_command(*words: str) -> list[str]:
 def claim_run_dir(run_dir: Path) -> None:
     """Refuse to start twice on one data folder. CaretakerError names the process that runs already."""
     pid = running_supervisor(run_dir)
-    if pid is not None and pid != os.getpid():
+    if pid is None:
+        try:
+            _write_state(run_dir, [])
+        except OSError as error:
+            raise CaretakerError(
+                f"{run_dir} cannot be written: {error.strerror}", "set data_dir to a writable folder"
+            ) from None
+    elif pid != os.getpid():
         raise CaretakerError(
             f"Caretaker runs on {run_dir.parent} already (process {pid})",
             "stop it first (Ctrl-C there), or use another data_dir and other ports",
@@ -175,11 +183,42 @@ def claim_run_dir(run_dir: Path) -> None:
 
 def running_supervisor(run_dir: Path) -> int | None:
     """The process id of the supervisor that owns the folder, when it is alive."""
+    state = read_state(run_dir)
     try:
-        pid = int(json.loads((run_dir / STATE_FILE).read_text())["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
+        pid = int(state["pid"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    # After a power cut the number may be another program's: it counts only with the moment that process began.
+    if state.get("began") not in (None, _began(pid)):
         return None
     return pid if alive(pid) else None
+
+
+def read_state(run_dir: Path) -> dict[str, Any]:
+    """What the supervisor wrote last; empty when there is nothing readable."""
+    try:
+        state = json.loads((run_dir / STATE_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _write_state(run_dir: Path, rows: Sequence[dict[str, object]]) -> None:
+    run_dir.mkdir(parents=True, exist_ok=True)
+    state = {"pid": os.getpid(), "began": _began(os.getpid()), "children": rows}
+    temporary = run_dir / (STATE_FILE + ".new")
+    temporary.write_text(json.dumps(state, indent=1))
+    temporary.replace(run_dir / STATE_FILE)
+
+
+def _began(pid: int) -> str | None:
+    """Which start of the machine, and which moment after it, the process began in; None where Linux does not say."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
+    return f"{boot} {ticks}"
 
 
 def alive(pid: int) -> bool:

@@ -81,7 +81,7 @@ def apply_configured(settings: Settings, store: OperationalStore, now: int) -> l
         text = read_text(path)
         sites.append((load_catalogue(text, str(path)), path, text))
     for catalogue, path, text in sites:
-        store.apply_site(catalogue.site, ((str(path), text),), "caretaker up", now)
+        store.apply_site(catalogue.site, ((path.name, text),), "caretaker up", now)
         if store.commissioned_at(catalogue.site) is None:
             store.commission(catalogue.site, catalogue.commissioned_at or now, "caretaker up", now)
         store.apply_rules(catalogue.site, rules, "caretaker up", now)

@@ -13,6 +13,7 @@ def dead_letters(
     config: Config = None,
 ) -> None:
     """List refused messages: when, why, on which topic, and how they begin."""
+    from caretaker.output import printable
     from caretaker.settings import load_settings
     from caretaker.wiring import open_console
     from domain.times import iso
@@ -23,8 +24,8 @@ def dead_letters(
     finally:
         store.close()
     for letter in letters:
-        typer.echo(f"{iso(letter.received)}  {letter.reason:<16} {letter.topic}")
-        typer.echo(f"    {letter.detail}")
+        typer.echo(f"{iso(letter.received)}  {letter.reason:<16} {printable(letter.topic)}")
+        typer.echo(f"    {printable(letter.detail)}")
         typer.echo(f"    {letter.payload[:100]!r}{' …' if len(letter.payload) > 100 else ''}")
     if not letters:
         typer.echo("Nothing was refused.")

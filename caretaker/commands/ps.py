@@ -7,11 +7,9 @@ from caretaker.commands.up import Config
 
 def ps(config: Config = None) -> None:
     """Show the processes of this installation; exit code 1 when one of them is not running."""
-    import json
-
     from caretaker.process import now_ms
     from caretaker.settings import load_settings
-    from caretaker.supervisor import STATE_FILE, alive, running_supervisor
+    from caretaker.supervisor import alive, read_state, running_supervisor
     from caretaker.wiring import open_operational
 
     settings = load_settings(config)
@@ -19,13 +17,13 @@ def ps(config: Config = None) -> None:
     if supervisor is None:
         typer.echo(f"Caretaker does not run on {settings.data_dir}: start it with caretaker up")
         raise typer.Exit(1)
-    state = json.loads((settings.run_dir / STATE_FILE).read_text())
+    children = read_state(settings.run_dir).get("children", [])
     store = open_operational(settings)
     beats = {row.name: row for row in store.processes()}
     store.close()
     typer.echo(f"{'process':<12}{'pid':>8}  {'state':<9}{'restarts':>8}  {'last sign':>10}  figures")
     missing = 0
-    for child in state["children"]:
+    for child in children:
         runs = child["pid"] is not None and alive(child["pid"])
         missing += not runs
         beat = beats.get(child["name"])
@@ -41,5 +39,10 @@ def ps(config: Config = None) -> None:
 def _figures(info: str) -> str:
     import json
 
-    values = json.loads(info)
+    try:
+        values = json.loads(info)
+    except ValueError:
+        return info
+    if not isinstance(values, dict):
+        return info
     return ", ".join(f"{key} {value}" for key, value in values.items() if isinstance(value, int | float | str | bool))

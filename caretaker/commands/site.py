@@ -57,6 +57,8 @@ def list_sites(config: Config = None) -> None:
 
     store = open_console(load_settings(config))
     try:
+        if not store.sites():
+            typer.echo("No site is described yet: caretaker site apply FILE (see examples/school/site.yaml)")
         for site in store.sites():
             revision, live = store.site_revision(site), store.commissioned_at(site)
             assert revision is not None
@@ -80,6 +82,8 @@ def commission(
     from domain.errors import CaretakerError, NotFoundError
     from domain.times import parse_time
 
+    if off and at:
+        raise CaretakerError("--at and --off contradict each other", "give one of them")
     try:
         moment = None if off else parse_time(at) if at else now_ms()
     except ValueError as error:
@@ -99,6 +103,6 @@ def difference(before: "Catalogue | None", after: "Catalogue") -> list[str]:
     lines = [f"+ {name}" for name in after.by_name if name not in old]
     lines += [f"- {name}" for name in old if name not in after.by_name]
     lines += [f"~ {name}" for name, point in after.by_name.items() if name in old and old[name] != point]
-    if before and before.assets != after.assets and not lines:
-        lines.append("~ titles or areas")
+    if before and before != after and not lines:
+        lines.append("~ titles, areas or other properties")
     return lines

@@ -25,19 +25,23 @@ def up(config: Config = None) -> None:
     settings = load_settings(config)
     claim_run_dir(settings.run_dir)
     store = open_operational(settings)
-    sites = apply_configured(settings, store, now_ms())
-    store.close()
+    try:
+        sites = apply_configured(settings, store, now_ms())
+    finally:
+        store.close()
     if not sites:
         typer.echo("No site is described yet: caretaker site apply FILE (see examples/school/site.yaml)", err=True)
     stop = stop_on_signals()
     supervisor = Supervisor(settings.run_dir, child_environment(), lambda line: typer.echo(line, err=True))
-    start_core(supervisor, settings, config, stop.is_set)
-    typer.echo(
-        f"Caretaker watches {', '.join(sites) or 'nothing yet'}: http://{settings.web.host}:{settings.web.port}/"
-    )
-    while not stop.wait(0.2):
-        supervisor.tick()
-    supervisor.stop()
+    try:
+        start_core(supervisor, settings, config, stop.is_set)
+        typer.echo(
+            f"Caretaker watches {', '.join(sites) or 'nothing yet'}: http://{settings.web.host}:{settings.web.port}/"
+        )
+        while not stop.wait(0.2):
+            supervisor.tick()
+    finally:
+        supervisor.stop()
 
 
 def start_core(
@@ -71,7 +75,8 @@ def refuse_taken_port(port: int, setting: str, host: str = "127.0.0.1") -> None:
 
     from domain.errors import CaretakerError
 
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

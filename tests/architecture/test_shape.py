@@ -13,6 +13,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 FILE_LIMIT = 400
 FUNCTION_LIMIT = 40
+LEAST_TEST = 1.0  # lines of test per line of code, comments and docstrings apart
 # Reading the clock: allowed where a process is run or time is handed on, never where something is decided.
 PURE = ("domain", "wire", "rules")
 CLOCKS = {("time", "time"), ("time", "time_ns"), ("time", "monotonic"), ("datetime", "now"), ("datetime", "utcnow"),
@@ -100,14 +101,34 @@ def test_every_module_opens_with_its_problem() -> None:
     assert silent == []
 
 
+def bare_lines(path: Path) -> int:
+    """Lines of code without docstrings, comments and blank lines."""
+    tree = parse(path)
+    quiet: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node
+        ):
+            quiet.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    lines = enumerate(path.read_text().splitlines(), start=1)
+    return sum(1 for number, line in lines if number not in quiet and line.strip() and not line.strip().startswith("#"))
+
+
+def imports(path: Path) -> set[str]:
+    """The first parts of the modules that the file imports."""
+    nodes = [node for node in ast.walk(parse(path)) if isinstance(node, ast.ImportFrom | ast.Import)]
+    names = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {name.split(".")[0] for name in names}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
-def test_there_is_at_least_as_much_test_as_code(package: str) -> None:
-    tested = ROOT / "tests" / "unit" / package
-    named = [path for path in TESTS if tested in path.parents or path.stem.startswith(f"test_{package}")]
-    if package == "store":
-        named += [path for path in TESTS if "contract" in path.parts]
-    if package == "caretaker":
-        named += [path for path in TESTS if "acceptance" in path.parts and "page" not in path.stem]
-    code = sum(len(path.read_text().splitlines()) for path in (ROOT / package).rglob("*.py"))
-    tests = sum(len(path.read_text().splitlines()) for path in named)
-    assert tests >= 0.5 * code, f"{package}: {tests} lines of tests for {code} lines of code"
+def test_there_is_as_much_test_as_code(package: str) -> None:
+    # Acceptance tests run the installed command, so they import nothing of what they test: they count for the wiring.
+    tested = sum(
+        bare_lines(path)
+        for path in TESTS
+        if package in imports(path) or (package == "caretaker" and "acceptance" in path.parts)
+    )
+    code = sum(bare_lines(path) for path in (ROOT / package).rglob("*.py"))
+    assert tested >= LEAST_TEST * code, f"{package}: {tested} lines of tests for {code} lines of code"

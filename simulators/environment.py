@@ -71,11 +71,6 @@ class Environment:
                 self._blocks.popitem(last=False)
         return found
 
-    def door_open(self, row: int, time: int) -> bool:
-        """Whether the door of that thermal row stands open at that moment by the timetable."""
-        block = self.block(time)
-        return bool(block.door[(time - block.start) // STEP, row] > 0.0)
-
     def _is_kitchen(self, area: str) -> bool:
         return any(asset.area == area and asset.type in timetable.OPENINGS for asset in self._assets)
 

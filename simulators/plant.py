@@ -116,7 +116,8 @@ class PlantModel:
         )
         return PlantState(
             time - time % STEP, air, thermal.setpoint.copy(), no, thermal.min_off.copy(),
-            no, np.where(self._defrosts, 0.5, 0.0), no, no, np.full(rows, 70.0), no, np.zeros(assets), np.zeros(rows), counted,
+            no, np.where(self._defrosts, 0.5, 0.0), no, no, np.full(rows, 70.0), no,
+            np.zeros(assets), np.zeros(rows), counted,
             np.zeros(assets, np.bool_), np.ones(assets, np.bool_), np.zeros(assets, np.bool_),
         )  # fmt: skip
 

@@ -123,7 +123,10 @@ class _Reader:
         place = Place(self.file, self.lines + 1)
         if not line.strip():
             return None
-        cells = [cell.strip() for cell in next(csv.reader([_decoded(line, self.file, self.lines)]))]
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([_decoded(line, self.file, self.lines)]))]
+        except csv.Error as error:
+            raise InputError(place, f"not CSV: {error}", "save the file with LF or CRLF at the end of lines") from None
         if _is_time(cells[0]):
             if not len(REQUIRED) <= len(cells) <= len(COLUMNS):
                 raise InputError(place, f"the row has {len(cells)} columns", f"write {','.join(COLUMNS)}")

@@ -246,7 +246,7 @@ def toml_text(text: str | Path) -> str:
     try:
         quoted.encode()
     except UnicodeEncodeError:
-        raise CaretakerError(f"{ascii(str(text))} is not UTF-8", "choose another folder with --data-dir") from None
+        raise CaretakerError(f"{str(text)!a} is not UTF-8", "choose another folder with --data-dir") from None
     return quoted
 
 
@@ -271,21 +271,21 @@ def _agent_toml(options: DemoOptions, settings: Settings, agent: str, started_at
         'site = "school"',
         f"agent = {toml_text(agent)}",
         f"broker = {toml_text(settings.broker_url)}",
-        f"data_dir = {toml_text(((options.data_dir / f'agent-{agent}').absolute()))}",
+        f"data_dir = {toml_text((options.data_dir / f'agent-{agent}').absolute())}",
         'sample_interval = "1s"',
         "trust_clock = true",  # the simulated plant has the machine's own time
-        *([f"produced_log = {toml_text((record.absolute()))}"] if options.record else []),
+        *([f"produced_log = {toml_text(record.absolute())}"] if options.record else []),
         "[[source]]",
         'kind = "simulated"',
-        f"site = {toml_text((options.site_file.absolute()))}",
-        f"scenario = {toml_text((options.site_file.absolute().parent / 'scenarios' / 'demo.yaml'))}",
+        f"site = {toml_text(options.site_file.absolute())}",
+        f"scenario = {toml_text(options.site_file.absolute().parent / 'scenarios' / 'demo.yaml')}",
         f"agent = {toml_text(agent)}",
         f"seed = {options.seed}",
         'interval = "60s"',
         'live_interval = "5s"',
         f"start = {toml_text(iso(start))}",
         f"hold_at = {toml_text(iso(hold_at))}",
-        f"control = {toml_text(((options.data_dir / 'control.json').absolute()))}",
+        f"control = {toml_text((options.data_dir / 'control.json').absolute())}",
         "",
     ]
     return "\n".join(lines)

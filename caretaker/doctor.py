@@ -7,20 +7,24 @@ would look: settings, folder, broker, stores, sites, processes, agents, what was
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from caretaker.output import printable
 from caretaker.settings import EMBEDDED, Settings
 from caretaker.supervisor import running_supervisor
 from caretaker.wiring import open_operational, open_series
 from domain.catalogue_file import load_catalogue
-from domain.errors import CaretakerError
+from domain.errors import CaretakerError, InputError
+from domain.records import DeadLetter
 from domain.times import DAY, EARLIEST, HOUR, SECOND, format_duration, iso
 from rules.loading import load_revision
 from store.operational.store import OperationalStore
 
 LEAST_FREE_MB = 500
+MOST_LETTERS = 10_000  # that are looked at, the newest
 BEAT_TOO_OLD = 15 * SECOND
 # The program was written after this: an earlier wall clock is wrong.
 CLOCK_NOT_BEFORE = EARLIEST + 36 * 365 * DAY
@@ -55,13 +59,16 @@ def examine(settings: Settings, now: int) -> Iterator[Finding]:
         return
     try:
         yield from _stores(settings, store)
-        yield from _sites(store)
+        if not store.sites():
+            yield Finding(Verdict.WRONG, "no site is described", "caretaker site apply examples/school/site.yaml")
+        for site in store.sites():
+            yield from _site(store, site)
         yield from _processes(settings, store, now)
         for site in store.sites():
             yield from _agents(store, site, now)
-            yield from _refused(store, site)
+            yield from _points(store, site, now)
             yield from _audit(store, site)
-        yield from _refused(store, None)
+        yield from _refused(store)
     finally:
         store.close()
 
@@ -73,10 +80,16 @@ def _clock(now: int) -> Iterator[Finding]:
 
 def _folder(settings: Settings) -> Iterator[Finding]:
     folder = settings.data_dir
-    if not folder.exists():
+    try:
+        free = shutil.disk_usage(folder).free // 2**20
+    except FileNotFoundError:
         yield Finding(Verdict.WARNING, f"the data folder {folder} does not exist yet", "caretaker up makes it")
         return
-    free = shutil.disk_usage(folder).free // 2**20
+    except OSError as error:
+        yield Finding(
+            Verdict.WRONG, f"the data folder {folder} cannot be looked at: {error.strerror}", "check its rights"
+        )
+        return
     if free < LEAST_FREE_MB:
         yield Finding(
             Verdict.WRONG, f"only {free} MB are free on {folder}", "make room: when it is full the agents hold"
@@ -119,28 +132,30 @@ def _stores(settings: Settings, store: OperationalStore) -> Iterator[Finding]:
             )
 
 
-def _sites(store: OperationalStore) -> Iterator[Finding]:
-    if not store.sites():
-        yield Finding(Verdict.WRONG, "no site is described", "caretaker site apply examples/school/site.yaml")
-    for site in store.sites():
-        revision, rules = store.site_revision(site), store.rules_revision(site)
-        assert revision is not None
+def _site(store: OperationalStore, site: str) -> Iterator[Finding]:
+    revision, rules = store.site_revision(site), store.rules_revision(site)
+    assert revision is not None
+    try:
         catalogue = load_catalogue(revision.documents[0][1], revision.documents[0][0])
-        points = sum(1 for _ in catalogue.points())
+        points = len(catalogue.by_name)
         yield Finding(
             Verdict.OK, f"{site}: {len(catalogue.assets)} assets, {points} points, revision {revision.number}"
         )
-        if rules is None:
-            yield Finding(
-                Verdict.WRONG, f"{site}: no rules, so no alarms", f"caretaker rules apply pack:cn-canteen --site {site}"
-            )
-        else:
+        if rules is not None:
             yield Finding(Verdict.OK, f"{site}: {len(load_revision(rules).rules)} rules, revision {rules.number}")
-        if store.commissioned_at(site) is None:
-            yield Finding(
-                Verdict.WARNING, f"{site} is being commissioned: alarms ask nothing of anybody",
-                f"when it is ready: caretaker site commission {site}",
-            )  # fmt: skip
+    except InputError as error:
+        yield Finding(
+            Verdict.WRONG, f"{site}: what is stored cannot be read: {error.message}", "mend the file and apply it again"
+        )
+    if rules is None:
+        yield Finding(
+            Verdict.WRONG, f"{site}: no rules, so no alarms", f"caretaker rules apply pack:cn-canteen --site {site}"
+        )
+    if store.commissioned_at(site) is None:
+        yield Finding(
+            Verdict.WARNING, f"{site} is being commissioned: alarms ask nothing of anybody",
+            f"when it is ready: caretaker site commission {site}",
+        )  # fmt: skip
 
 
 def _processes(settings: Settings, store: OperationalStore, now: int) -> Iterator[Finding]:
@@ -172,7 +187,22 @@ def _agents(store: OperationalStore, site: str, now: int) -> Iterator[Finding]:
             yield Finding(
                 Verdict.WRONG, f"{site}: agent {row.agent} is offline since {since}", "check its power and network"
             )
-    stale = [row.point for row in store.latest(site) if now - row.time > HOUR]
+
+
+def _points(store: OperationalStore, site: str, now: int) -> Iterator[Finding]:
+    latest = store.latest(site)
+    revision = store.site_revision(site)
+    assert revision is not None
+    with suppress(InputError):  # told by `_site`
+        seen = {row.point for row in latest}
+        catalogue = load_catalogue(revision.documents[0][1], revision.documents[0][0])
+        never = [name for name in catalogue.by_name if name not in seen]
+        if never:
+            yield Finding(
+                Verdict.WARNING, f"{site}: {len(never)} points have never sent a reading, e.g. {never[0]}",
+                "the board shows them as unknown; does an agent publish them?",
+            )  # fmt: skip
+    stale = [row.point for row in latest if now - row.time > HOUR]
     if stale:
         yield Finding(Verdict.WARNING, f"{site}: {len(stale)} points are silent for over an hour, e.g. {stale[0]}",
                       "the board shows them as unknown; check the sensor")  # fmt: skip
@@ -184,12 +214,15 @@ def _agents(store: OperationalStore, site: str, now: int) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _refused(store: OperationalStore, site: str | None) -> Iterator[Finding]:
-    letters = [letter for letter in store.dead_letters(site, 1000) if site or not letter.site]
-    if letters:
+def _refused(store: OperationalStore) -> Iterator[Finding]:
+    known = store.sites()
+    by_site: dict[str, list[DeadLetter]] = {}
+    for letter in store.dead_letters(None, MOST_LETTERS):
+        by_site.setdefault(letter.site if letter.site in known else "unknown site", []).append(letter)
+    for site, letters in sorted(by_site.items()):
         newest = letters[0]
-        yield Finding(Verdict.WARNING, f"{site or 'unknown site'}: {len(letters)} messages were refused, the newest as "
-                      f"{newest.reason}: {newest.detail}", "caretaker dead-letters lists them")  # fmt: skip
+        yield Finding(Verdict.WARNING, f"{site}: {len(letters)} messages were refused, the newest as {newest.reason}: "
+                      f"{printable(newest.detail)}", "caretaker dead-letters lists them")  # fmt: skip
 
 
 def _audit(store: OperationalStore, site: str) -> Iterator[Finding]:

@@ -7,7 +7,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import MutableMapping
 from types import FrameType
+from typing import Any
 
 import structlog
 
@@ -45,8 +47,14 @@ def end_with_parent() -> None:
 
 def set_up_logging(level: str, form: str, process: str) -> None:
     """Log lines on standard error: `text` for people, `json` for collectors; every line names the process."""
+
+    def name_process(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        # Not a context variable: those of the main thread are unknown to the others.
+        return {"process": process, **event}
+
     processors: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_process,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -62,7 +70,6 @@ def set_up_logging(level: str, form: str, process: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(process=process)
     logging.basicConfig(
         level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )

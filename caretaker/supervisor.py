@@ -143,7 +143,7 @@ class Supervisor:
         return False
 
     def _write_state(self) -> None:
-        rows = [
+        rows: list[dict[str, object]] = [
             {
                 "name": child.spec.name,
                 "pid": child.process.pid if child.process else None,

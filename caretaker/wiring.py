@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from caretaker.settings import Settings, read_text
-from domain.catalogue import Label
+from domain.catalogue import Catalogue, Label
 from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
 from domain.ports import Judge, SeriesStore
@@ -76,11 +76,16 @@ def apply_configured(settings: Settings, store: OperationalStore, now: int) -> l
     """Apply the configured site and rule files; the ids of the sites. A bad file stops before anything is changed."""
     rules = rule_documents(settings.rules)
     load_documents(rules)
-    sites = []
+    sites: dict[str, tuple[Catalogue, Path, str]] = {}
     for path in settings.sites:
         text = read_text(path)
-        sites.append((load_catalogue(text, str(path)), path, text))
-    for catalogue, path, text in sites:
+        catalogue = load_catalogue(text, str(path))
+        if catalogue.site in sites:
+            raise CaretakerError(
+                f"{sites[catalogue.site][1]} and {path} both describe the site {catalogue.site}", "give each its own id"
+            )
+        sites[catalogue.site] = (catalogue, path, text)
+    for catalogue, path, text in sites.values():
         store.apply_site(catalogue.site, ((path.name, text),), "caretaker up", now)
         if store.commissioned_at(catalogue.site) is None:
             store.commission(catalogue.site, catalogue.commissioned_at or now, "caretaker up", now)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from domain.catalogue import Catalogue
     from rules.model import RuleSet
 
-_BLOCK = 1 << 24  # bytes of the file that are read at once
+_BLOCK = 1 << 18  # bytes read at once: what fits the cache is parsed half as fast again
 _MOST_NAMED = 5  # points that a warning names
 _TABLE = "{:<24}  {:<24} {:<30} {:<44} {:<14} {:<8} {}"
 

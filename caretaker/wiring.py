@@ -3,8 +3,12 @@
 Every function is one straight line from settings to an object; nothing happens at import. Server only.
 """
 
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
 
 from caretaker.settings import Settings, read_text
 from domain.catalogue import Catalogue, Label
@@ -20,9 +24,10 @@ from store.series_sqlite import SqliteSeriesStore
 
 
 def open_operational(settings: Settings) -> OperationalStore:
-    """The operational store, migrated to this program's version. CaretakerError when the folder cannot be written."""
+    """The operational store, migrated to this program's version. CaretakerError when it cannot be opened."""
     _make_data_dir(settings)
-    return OperationalStore(f"sqlite:///{settings.operational_path}")
+    with _explained(settings.operational_path):
+        return OperationalStore(f"sqlite:///{settings.operational_path}")
 
 
 def open_console(settings: Settings) -> OperationalStore:
@@ -31,9 +36,10 @@ def open_console(settings: Settings) -> OperationalStore:
 
 
 def open_series(settings: Settings) -> SeriesStore:
-    """The store of readings."""
+    """The store of readings. CaretakerError when it cannot be opened."""
     _make_data_dir(settings)
-    return SqliteSeriesStore(settings.series_path)
+    with _explained(settings.series_path):
+        return SqliteSeriesStore(settings.series_path)
 
 
 def judge_factory(series: SeriesStore) -> Callable[[str], Judge]:
@@ -91,6 +97,18 @@ def apply_configured(settings: Settings, store: OperationalStore, now: int) -> l
             store.commission(catalogue.site, catalogue.commissioned_at or now, "caretaker up", now)
         store.apply_rules(catalogue.site, rules, "caretaker up", now)
     return store.sites()
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns what SQLite says of a file that it cannot use into words for a person."""
+    try:
+        yield
+    except (sqlite3.Error, DBAPIError) as error:
+        said = error.orig if isinstance(error, DBAPIError) else error
+        raise CaretakerError(
+            f"{path} cannot be opened: {said}", "check the folder's rights; if it is damaged, caretaker restore"
+        ) from error
 
 
 def _make_data_dir(settings: Settings) -> None:

@@ -23,7 +23,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 RANGES: Mapping[str, tuple[int, int | None]] = {  # range -> (span, window step; None: the readings themselves)
     "3h": (3 * HOUR, None),
     "24h": (DAY, 5 * MINUTE),
-    "7d": (7 * DAY, 30 * MINUTE),
+    "7d": (7 * DAY, HOUR),
 }
 MOST_RAW = 5_000
 
@@ -32,6 +32,7 @@ MOST_RAW = 5_000
 class Theme:
     """The colours of a chart, for light or dark pages."""
 
+    surface: str
     line: str
     band: str
     out: str
@@ -42,11 +43,11 @@ class Theme:
 
 
 LIGHT = Theme(
-    "#0b5c8a", "#7fb5d5", "#d2372c", "#8a919b", "#e3e6ea", "#39424e",
+    "#ffffff", "#0b5c8a", "#7fb5d5", "#d2372c", "#8a919b", "#e3e6ea", "#39424e",
     {Priority.LOW: "#5b6570", Priority.MEDIUM: "#a15c00", Priority.HIGH: "#c0341d", Priority.URGENT: "#9b0f2e"},
 )  # fmt: skip
 DARK = Theme(
-    "#7cc4f0", "#2f6c92", "#ff6b5e", "#8b95a3", "#2c333d", "#c5ccd6",
+    "#191f27", "#7cc4f0", "#2f6c92", "#ff6b5e", "#8b95a3", "#2c333d", "#c5ccd6",
     {Priority.LOW: "#a3acb8", Priority.MEDIUM: "#f2b45a", Priority.HIGH: "#ff8a70", Priority.URGENT: "#ff7d97"},
 )  # fmt: skip
 THEMES: Mapping[str, Theme] = {"light": LIGHT, "dark": DARK}
@@ -169,8 +170,8 @@ def document(chart: Chart, theme: Theme, words: Mapping[str, str], offset: int) 
             _frame(chart, offset),
             *_shading(unknown_spans(chart), theme.unknown, 0.16, chart, offset),
             *_shading(chart.out, theme.out, 0.16, chart, offset),
-            *_limits(chart, theme, offset),
             *_measured(chart, theme, words, offset),
+            *_limits(chart, theme, offset),
         ],
         "config": _config(theme),
     }
@@ -238,23 +239,15 @@ def _shading(spans: Sequence[tuple[int, int]], color: str, opacity: float, chart
 
 def _limits(chart: Chart, theme: Theme, offset: int) -> list[Any]:
     layers: list[Any] = []
+    label = {"type": "text", "align": "left", "dx": 4, "dy": -7, "fontWeight": 600}
+    halo = {**label, "stroke": theme.surface, "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.8}
     for line in chart.limits:
         data = {"values": [{"y": line.value, "text": line.text, "t": chart.start + offset}]}
         color, y = theme.limit[line.priority], _y(chart, "y")
-        layers.append(
-            {
-                "data": data,
-                "mark": {"type": "rule", "color": color, "strokeDash": [6, 4], "size": 1.5},
-                "encoding": {"y": y},
-            }
-        )
-        layers.append(
-            {
-                "data": data,
-                "mark": {"type": "text", "color": color, "align": "left", "dx": 4, "dy": -7, "fontWeight": 600},
-                "encoding": {"y": y, "x": _x(chart, offset), "text": {"field": "text"}},
-            }
-        )
+        rule = {"type": "rule", "color": color, "strokeDash": [6, 4], "size": 1.5}
+        layers.append({"data": data, "mark": rule, "encoding": {"y": y}})
+        written = {"y": y, "x": _x(chart, offset), "text": {"field": "text"}}
+        layers += [{"data": data, "mark": mark, "encoding": written} for mark in (halo, {**label, "color": color})]
     return layers
 
 
@@ -269,7 +262,13 @@ def _measured(chart: Chart, theme: Theme, words: Mapping[str, str], offset: int)
         band = {"type": "area", "color": theme.band, "opacity": 0.4, "clip": True}
         encoding = {"x": x, "y": _y(chart, "low"), "y2": {"field": "high"}, "detail": {"field": "s"}}
         layers.append({"data": {"values": values}, "mark": band, "encoding": encoding})
-    line = {"type": "line", "color": theme.line, "strokeWidth": 2, "clip": True, **step}
+    line = {
+        "type": "line",
+        "color": theme.line,
+        "strokeWidth": 1.5 if chart.end - chart.start > DAY else 2,
+        "clip": True,
+        **step,
+    }
     layers.append({"data": {"values": values}, "mark": line, "encoding": {"x": x, "y": y, "detail": {"field": "s"}}})
     if alone:
         dot = {"type": "point", "filled": True, "color": theme.line, "size": 16}

@@ -33,8 +33,10 @@ def router(operations: Operations, feed: Feed) -> APIRouter:
     _catalogue(routes, operations)
     _readings(routes, operations)
     _alarms(routes, operations)
+    _log(routes, operations)
+    _spans(routes, operations)
     _acknowledge(routes, operations)
-    _logs(routes, operations)
+    _letters(routes, operations)
     _plumbing(routes, operations)
     _events(routes, feed)
     return routes
@@ -116,11 +118,6 @@ def _readings(routes: APIRouter, operations: Operations) -> None:
             next=more,
         )
 
-    @routes.get("/sites/{site}/gaps", tags=["readings"], summary="Readings that never came")
-    def gaps(site: given.SiteId, start: given.From = None, end: given.To = None) -> list[models.GapModel]:
-        """Gap records that overlap the span."""
-        return [convert.gap(one) for one in operations.gaps(site, operations.span(start, end))]
-
 
 def _alarms(routes: APIRouter, operations: Operations) -> None:
     @routes.get("/alarms", tags=["alarms"], summary="Alarms")
@@ -148,6 +145,8 @@ def _alarms(routes: APIRouter, operations: Operations) -> None:
         key = AlarmKey(rule, str(PointName(asset, metric)))
         return convert.alarm(operations.site(site), operations.alarm(site, key))
 
+
+def _log(routes: APIRouter, operations: Operations) -> None:
     @routes.get("/transitions", tags=["alarms"], summary="The alarm log")
     def transitions(
         site: given.SiteFilter = None,
@@ -164,6 +163,13 @@ def _alarms(routes: APIRouter, operations: Operations) -> None:
         where = TransitionFilter(site, rule, point, after, before, start, end)
         found = operations.transitions(where, limit, newest_first)
         return models.CursorPage(items=[convert.transition(one) for one in found], next=_next(found, limit))
+
+
+def _spans(routes: APIRouter, operations: Operations) -> None:
+    @routes.get("/sites/{site}/gaps", tags=["readings"], summary="Readings that never came")
+    def gaps(site: given.SiteId, start: given.From = None, end: given.To = None) -> list[models.GapModel]:
+        """Gap records that overlap the span."""
+        return [convert.gap(one) for one in operations.gaps(site, operations.span(start, end))]
 
     @routes.get("/sites/{site}/excursions", tags=["alarms"], summary="Excursions")
     def excursions(
@@ -194,7 +200,7 @@ def _acknowledge(routes: APIRouter, operations: Operations) -> None:
         return models.Acknowledged(transition=convert.transition(done), alarm=alarm)
 
 
-def _logs(routes: APIRouter, operations: Operations) -> None:
+def _letters(routes: APIRouter, operations: Operations) -> None:
     @routes.get("/dead-letters", tags=["operation"], summary="Messages that were not accepted")
     def dead_letters(
         site: given.SiteFilter = None,

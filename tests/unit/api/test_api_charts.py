@@ -135,7 +135,11 @@ def test_the_chart_of_a_point_holds_readings_limits_and_excursions(bench: Any) -
     bench.console.excursion_rows.append(row)
     drawn = bench.json(f"{CHART}&range=3h&lang=zh")
     assert drawn["description"] == "1号冷藏柜: 空气温度 (°C)"
-    texts = [layer["data"]["values"][0]["text"] for layer in drawn["layer"] if layer["mark"]["type"] == "text"]
+    texts = [
+        layer["data"]["values"][0]["text"]
+        for layer in drawn["layer"]
+        if "color" in layer["mark"] and layer["mark"]["type"] == "text"
+    ]
     assert texts == ["限值：不高于 8.0\N{NO-BREAK SPACE}°C", "限值：不高于 12.0\N{NO-BREAK SPACE}°C",
                      "限值：不低于 0.0\N{NO-BREAK SPACE}°C"]  # fmt: skip
     assert marks(drawn).count("rect") == 2

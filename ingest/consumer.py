@@ -26,7 +26,8 @@ from ingest.backoff import Backoff
 from ingest.inbox import Ack, Inbound, Inbox
 from ingest.mailbox import Mailbox
 from ingest.metrics import Count, Counters
-from ingest.settings import BrokerAddress, IngestSettings, parse_broker
+from ingest.settings import BrokerAddress, IngestSettings, broker_address
+from ingest.tls import secure, unread
 from wire.messages import MAX_MESSAGE_BYTES
 from wire.rejection import Rejection
 from wire.topics import Kind, Topic, ingest_filters, parse_topic
@@ -46,7 +47,7 @@ class Consumer:
     """Meets `ingest.site_session.Link`. All but `run` may be called from any thread."""
 
     def __init__(self, settings: IngestSettings, inbox: Inbox, mailbox: Mailbox, counters: Counters) -> None:
-        self._address = parse_broker(settings.broker_url)
+        self._address = broker_address(settings)
         self._inbox, self._mailbox, self._counters = inbox, mailbox, counters
         self._client = _client(settings, self._address, self)
         self._keepalive = settings.keepalive // SECOND
@@ -144,14 +145,15 @@ class Consumer:
         readers: list[Any] = [self._wake_reader] if full else [self._wake_reader, sock]
         writers: list[Any] = [sock] if self._client.want_write() else []
         try:
-            readable, writable, _ = select.select(readers, writers, [], 0.02 if full else seconds)
+            waits = 0.0 if not full and unread(sock) else 0.02 if full else seconds
+            readable, writable, _ = select.select(readers, writers, [], waits)
         except (OSError, ValueError) as error:
             _log.warning("the connection broke", error=str(error))
             self._broken = True
             return
         if self._wake_reader in readable:
             self._drain_wakes()
-        if sock in readable:
+        if sock in readable or (not full and unread(sock)):
             self._read()
         self._send()
         if self._client.socket() is not None and (writable or self._client.want_write()):
@@ -163,7 +165,7 @@ class Consumer:
         """Read what has arrived, one packet at a time, so that the bound of the inbox is passed by one message."""
         for _ in range(READS_PER_TURN):
             sock: Any = self._client.socket()
-            if sock is None or self._inbox.full or not select.select([sock], [], [], 0)[0]:
+            if sock is None or self._inbox.full or not (unread(sock) or select.select([sock], [], [], 0)[0]):
                 return
             if self._client.loop_read():
                 return
@@ -281,6 +283,7 @@ def _client(settings: IngestSettings, address: BrokerAddress, owner: Consumer) -
     client.max_inflight_messages_set(MOST_UNCONFIRMED + PUBLISHED_PER_TURN)
     if address.user:
         client.username_pw_set(address.user, address.password)
+    secure(client, address)
 
     def on_connect(client: Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         owner.on_connect(client, reason.is_failure, str(reason))

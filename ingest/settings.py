@@ -4,7 +4,8 @@ Times are ms, sizes bytes. The defaults suit a site of some hundred points; docs
 bound. Nothing here reads a file or the environment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from domain.errors import CaretakerError
@@ -13,7 +14,11 @@ from domain.times import MINUTE, SECOND
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """`worker` names this process in the sites' leases and in its MQTT client id: no two may share it."""
+    """`worker` names this process in the sites' leases and in its MQTT client id: no two may share it.
+
+    `broker_user` and `broker_password`, when given, count instead of those in `broker_url`; `broker_ca` is the
+    authority that signed the broker's certificate (mqtts://), None the system's.
+    """
 
     broker_url: str
     worker: str = "ingest"
@@ -24,33 +29,52 @@ class IngestSettings:
     inbox_messages: int = 2_000
     inbox_bytes: int = 64 * 1024 * 1024
     journal_bytes: int = 2048 * 1024 * 1024
+    disk_reserve: int = 256 * 1024 * 1024
     snapshot_entries: int = 5_000
     snapshot_every: int = 60 * SECOND
     clock_entry_every: int = 30 * SECOND
     keepalive: int = 30 * SECOND
     series_delay_last: int = MINUTE
+    broker_user: str = ""
+    broker_password: str = field(default="", repr=False)
+    broker_ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """Where and as whom to connect; an empty `user` means without credentials."""
+    """Where and as whom to connect; an empty `user` means without credentials. `ca_file` counts with `tls` only."""
 
     host: str
     port: int
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
+    tls: bool = False
+    ca_file: Path | None = None
+
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+def broker_address(settings: IngestSettings) -> BrokerAddress:
+    """The address with the credentials and the authority of the settings. CaretakerError when it is none."""
+    address = replace(parse_broker(settings.broker_url), ca_file=settings.broker_ca)
+    if settings.broker_user:
+        return replace(address, user=settings.broker_user, password=settings.broker_password)
+    return address
 
 
 def parse_broker(url: str) -> BrokerAddress:
-    """The address in `mqtt://[user:password@]host[:port]`. CaretakerError when it is none."""
-    remedy = "write mqtt://[user:password@]host[:port]"
+    """The address in `mqtt[s]://[user:password@]host[:port]`. CaretakerError, which repeats no password, when none."""
+    remedy = "write mqtt://[user:password@]host[:port], or mqtts:// for TLS"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise CaretakerError(f"{url!r} is not a broker's address: {error}", remedy) from None
-    if parts.scheme != "mqtt" or not parts.hostname or parts.path not in ("", "/"):
-        raise CaretakerError(f"{url!r} is not a broker's address", remedy)
+        raise CaretakerError(f"this is not a broker's address: {error}", remedy) from None
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in ("", "/"):
+        shown = "this" if "@" in url else repr(url)
+        raise CaretakerError(f"{shown} is not a broker's address", remedy)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return BrokerAddress(
-        parts.hostname, 1883 if port is None else port, unquote(parts.username or ""), unquote(parts.password or "")
+        parts.hostname, _PORTS[parts.scheme] if port is None else port, user, password, parts.scheme == "mqtts"
     )

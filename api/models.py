@@ -15,6 +15,7 @@ from domain.readings import Quality
 from domain.records import DeadReason
 
 Item = TypeVar("Item")
+LARGEST_VERSION = 2**31 - 1  # what the stores can hold
 Time = Annotated[str, Field(examples=["2026-03-01T06:30:00.000Z"], description="RFC 3339, UTC, milliseconds")]
 
 
@@ -215,7 +216,9 @@ class Acknowledge(Model):
         max_length=80, description="name of the person who answers", examples=["Chef on duty"]
     )
     note: str = Field("", max_length=500, description="what was found or done", examples=["Door was open; closed it"])
-    version: int | None = Field(None, ge=0, description="the alarm's version you saw; a newer one is refused (409)")
+    version: int | None = Field(
+        None, ge=0, le=LARGEST_VERSION, description="the alarm's version you saw; a newer one is refused (409)"
+    )
 
 
 class AcknowledgeForm(Acknowledge):

@@ -176,7 +176,7 @@ def _alarms(routes: APIRouter, pages: Pages) -> None:
         priority: Annotated[Priority | str, Query()] = "",
         asset: Annotated[str, Query(max_length=63)] = "",
         page: Annotated[int, Query(ge=1, le=10_000)] = 1,
-        before: Annotated[int | None, Query(ge=1)] = None,
+        before: Annotated[int | None, Query(ge=1, le=given.LARGEST_ID)] = None,
     ) -> Response:
         view = pages.view(request, site)
         if view.known is None:

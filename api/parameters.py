@@ -68,4 +68,4 @@ OnePoint = Annotated[str | None, AfterValidator(_point), Query(alias="point", de
 
 Limit = Annotated[int, Field(ge=1, le=500), Query(description="how many at most")]
 Offset = Annotated[int, Field(ge=0, le=1_000_000), Query(description="how many to skip")]
-RowId = Annotated[int | None, Field(ge=0), Query()]
+LARGEST_ID = 2**63 - 1  # what the stores can hold

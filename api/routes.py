@@ -154,13 +154,22 @@ def _log(routes: APIRouter, operations: Operations) -> None:
         point: given.PointFilter = None,
         start: given.Since = None,
         end: given.Until = None,
-        after: Annotated[int, Query(ge=0, description="only ids above; reads the log oldest first")] = 0,
-        before: Annotated[int | None, Query(ge=1, description="only ids below; reads the log newest first")] = None,
+        after: Annotated[
+            int | None,
+            Query(
+                ge=0,
+                le=given.LARGEST_ID,
+                description="only ids above (0: from the beginning); reads the log oldest first",
+            ),
+        ] = None,
+        before: Annotated[
+            int | None, Query(ge=1, le=given.LARGEST_ID, description="only ids below; reads the log newest first")
+        ] = None,
         limit: given.Limit = 100,
     ) -> models.CursorPage[models.TransitionModel]:
         """Changes by id, newest first; oldest first when `after` is given without `before`."""
-        newest_first = before is not None or after == 0
-        where = TransitionFilter(site, rule, point, after, before, start, end)
+        newest_first = before is not None or after is None
+        where = TransitionFilter(site, rule, point, after or 0, before, start, end)
         found = operations.transitions(where, limit, newest_first)
         return models.CursorPage(items=[convert.transition(one) for one in found], next=_next(found, limit))
 
@@ -204,7 +213,7 @@ def _letters(routes: APIRouter, operations: Operations) -> None:
     @routes.get("/dead-letters", tags=["operation"], summary="Messages that were not accepted")
     def dead_letters(
         site: given.SiteFilter = None,
-        before: Annotated[int | None, Query(ge=1, description="only ids below")] = None,
+        before: Annotated[int | None, Query(ge=1, le=given.LARGEST_ID, description="only ids below")] = None,
         limit: Annotated[int, Query(ge=1, le=200, description="how many at most")] = 50,
     ) -> models.CursorPage[models.DeadLetterModel]:
         """Newest first, with the reason and the bytes as they came."""
@@ -239,7 +248,9 @@ def _events(routes: APIRouter, feed: Feed) -> None:
     )
     async def events(
         site: given.SiteId,
-        after: Annotated[int | None, Query(ge=0, description="begin after this transition id")] = None,
+        after: Annotated[
+            int | None, Query(ge=0, le=given.LARGEST_ID, description="begin after this transition id")
+        ] = None,
         last_event_id: Annotated[str | None, Header(description="sent by browsers when they come back")] = None,
     ) -> StreamingResponse:
         """Server-sent events: `hello`, `transition` (with its id), `latest` (readings that changed), `configuration`

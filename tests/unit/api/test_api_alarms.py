@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.problems import Kind
 from domain.alarms import AlarmEvent, AlarmKey, EventKind, Priority, Reason
 from domain.records import Excursion
 from domain.times import HOUR, MINUTE, iso
@@ -107,7 +108,7 @@ def test_acknowledging_twice_is_refused_and_changes_nothing(bench: Any) -> None:
     before = bench.json(ALARM)
     answer = bench.request("POST", ACKNOWLEDGE, json={"by": "Li Lei"})
     assert answer.status_code == 409
-    assert answer.json()["type"] == "urn:caretaker:problem:illegal-transition"
+    assert answer.json()["type"] == f"urn:caretaker:problem:{Kind.ILLEGAL_TRANSITION}"
     assert bench.json(ALARM) == before
 
 
@@ -116,7 +117,7 @@ def test_acknowledging_what_changed_meanwhile_is_refused(bench: Any) -> None:
     bench.clear_alarm()
     answer = bench.request("POST", ACKNOWLEDGE, json={"by": "Wang Fang", "version": 1})
     assert answer.status_code == 409
-    assert answer.json()["type"] == "urn:caretaker:problem:version-conflict"
+    assert answer.json()["type"] == f"urn:caretaker:problem:{Kind.VERSION_CONFLICT}"
     assert bench.json(ALARM)["state"] == "returned-unacknowledged"
 
 
@@ -175,6 +176,13 @@ def test_the_log_is_read_on_oldest_first_after_an_id(bench: Any) -> None:
     page = bench.json("/api/v1/transitions", params={"after": 1, "limit": 2})
     assert [one["id"] for one in page["items"]] == [2, 3]
     assert page["next"] == 3
+
+
+def test_after_zero_reads_the_log_from_its_beginning(bench: Any) -> None:
+    for number in range(3):
+        bench.raise_alarm("cold-high", f"fridge-{number}/temperature")
+    page = bench.json("/api/v1/transitions", params={"after": 0, "limit": 2})
+    assert [one["id"] for one in page["items"]] == [1, 2]
 
 
 def test_the_log_is_filtered_by_rule_point_and_event_time(bench: Any) -> None:

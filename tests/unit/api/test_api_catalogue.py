@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from api.board import Standing
+from domain.alarms import Priority
 from domain.records import Discovery
 from domain.times import MINUTE
 
@@ -56,7 +58,7 @@ def test_points_name_their_unit_states_and_rules(bench: Any) -> None:
 def test_an_asset_says_how_it_stands(bench: Any) -> None:
     bench.all_measured()
     assets = {asset["id"]: asset for asset in bench.json("/api/v1/sites/school/assets")}
-    assert [asset["state"] for asset in assets.values()] == ["normal", "normal", "unwatched"]
+    assert [asset["state"] for asset in assets.values()] == [Standing.NORMAL, Standing.NORMAL, Standing.UNWATCHED]
     assert assets["fridge-1"]["content"] == {"en": "Milk", "zh": "牛奶"}
     assert bench.json("/api/v1/sites/school/assets/fridge-1") == assets["fridge-1"]
 
@@ -65,7 +67,7 @@ def test_an_asset_with_an_alarm_says_its_priority(bench: Any) -> None:
     bench.all_measured()
     bench.raise_alarm()
     fridge = bench.json("/api/v1/sites/school/assets/fridge-1")
-    assert (fridge["state"], fridge["priority"]) == ("alarm", "high")
+    assert (fridge["state"], fridge["priority"]) == (Standing.ALARM, Priority.HIGH)
 
 
 def test_an_unknown_asset_is_not_found(bench: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.operations import MOST_READINGS, MOST_WINDOWS
 from domain.batch import Gap
 from domain.readings import Quality
 from domain.records import Discovery
@@ -98,11 +99,11 @@ def test_history_of_a_point_that_nobody_knows_is_not_found(bench: Any) -> None:
         ({"from": "12"}, "plausible"),
         ({"step": "5"}, "duration"),
         ({"step": "10ms"}, "shorter than"),
-        ({"step": "1s"}, "5000 windows"),
+        ({"step": "1s"}, f"{MOST_WINDOWS} windows"),
         ({"from": "2026-03-01T06:00:00Z", "to": "2026-03-01T06:00:00Z"}, "empty"),
         ({"from": "2001-01-01T00:00:00Z"}, "longer than"),
         ({"limit": "0"}, "limit"),
-        ({"limit": "10001"}, "limit"),
+        ({"limit": str(MOST_READINGS + 1)}, "limit"),
     ],
 )
 def test_a_span_that_cannot_be_used_is_refused_with_the_reason(bench: Any, query: dict[str, str], says: str) -> None:

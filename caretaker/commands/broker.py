@@ -9,7 +9,9 @@ from caretaker.commands.up import Config
 
 def broker(
     config: Config = None,
-    port: Annotated[int | None, typer.Option(help="Port on the loopback address; default broker.port.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port on the loopback address; default broker.port.")
+    ] = None,
 ) -> None:
     """Run the embedded broker on the loopback address."""
     import asyncio

@@ -12,8 +12,10 @@ def demo(
     run_for: Annotated[str, typer.Option("--for", help="End by itself this long after going live, e.g. 90s.")] = "",
     broker: Annotated[str, typer.Option(help="Use this broker, e.g. mqtt://localhost:1883; default: embedded.")] = "",
     days: Annotated[int, typer.Option(min=1, max=60, help="Days of history.")] = 7,
-    seed: Annotated[int, typer.Option(help="Seed of the simulated plant.")] = 1,
-    port: Annotated[int, typer.Option(help="Port of the page; 0: the first free one from 8420 on.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated plant.")] = 1,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the page; 0: the first free one from 8420 on.")
+    ] = 0,
     data_dir: Annotated[Path, typer.Option(help="Folder of the demonstration; cleared at its start.")] = Path(
         "demo-data"
     ),

@@ -7,7 +7,7 @@ in which order things end: first the workers settle what they took, then the las
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -18,9 +18,10 @@ from ingest.consumer import Consumer
 from ingest.inbox import Inbox
 from ingest.mailbox import Mailbox
 from ingest.metrics import Counters
+from ingest.room import Shortage
 from ingest.series_writer import SeriesFeed, write_series
 from ingest.settings import IngestSettings
-from ingest.site_session import Parts
+from ingest.site_session import Parts, SiteSession
 from ingest.site_worker import SiteWorker
 from ingest.stray import Stray
 
@@ -40,6 +41,7 @@ class Runner:
         make_judge: Callable[[str], Judge],
         clock: Callable[[], int],
         stop: threading.Event,
+        disk_free: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._settings, self._ledger, self._series = settings, ledger, series
         self._clock, self._stop = clock, stop
@@ -48,7 +50,9 @@ class Runner:
         self._inbox = Inbox(settings.inbox_messages, settings.inbox_bytes)
         mailbox = Mailbox()
         self._consumer = Consumer(settings, self._inbox, mailbox, self._counters)
-        self._parts = Parts(settings, ledger, make_judge, clock, self._pause, self._consumer, mailbox, self._counters)
+        self._parts = Parts(
+            settings, ledger, make_judge, clock, self._pause, self._consumer, mailbox, self._counters, disk_free
+        )
         self._stray = Stray(self._parts, self._inbox)
         self._workers: dict[str, SiteWorker] = {}
         self._feeds: dict[str, SeriesFeed] = {}
@@ -87,7 +91,9 @@ class Runner:
             "connected": self._consumer.connected,
             "queue_depth": self._inbox.depth,
             "journal": {site: session.n for site, session in sessions.items() if session is not None},
-            "journal_full": sorted(site for site, session in sessions.items() if session is not None and session.full),
+            "journal_full": _short(sessions, Shortage.JOURNAL),
+            "disk_full": _short(sessions, Shortage.DISK),
+            "disk_free": self._parts.disk_free(),
             "standby": sorted(site for site, session in sessions.items() if session is None),
             "series_lag": {feed.site: feed.lag for feed in feeds},
             "series_error": next((feed.failing for feed in feeds if feed.failing), ""),
@@ -142,6 +148,14 @@ def run(
     judge_factory: Callable[[str], Judge],
     clock: Callable[[], int],
     stop: threading.Event,
+    disk_free: Callable[[], int | None] = lambda: None,
 ) -> None:
-    """Run ingest until `stop` is set. CaretakerError when the settings cannot be used."""
-    Runner(settings, ledger, series, judge_factory, clock, stop).run()
+    """Run ingest until `stop` is set. CaretakerError when the settings cannot be used.
+
+    `disk_free`: bytes that are free on the disk of the operational store; None when nobody knows (a server's).
+    """
+    Runner(settings, ledger, series, judge_factory, clock, stop, disk_free).run()
+
+
+def _short(sessions: Mapping[str, SiteSession | None], what: Shortage) -> list[str]:
+    return sorted(site for site, session in sessions.items() if session is not None and session.short is what)

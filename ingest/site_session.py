@@ -16,27 +16,27 @@ from domain.alarms import AlarmEvent
 from domain.batch import ReadingBatch
 from domain.errors import CaretakerError, FencedError
 from domain.ports import Judge, Ledger
-from domain.records import Clock, Commit, Committed, ConfigChange, EntryKind, Position
+from domain.records import Clock, Commit, ConfigChange, EntryKind, Position
 from domain.times import SECOND
 from ingest import configuration
 from ingest.accept import Acceptor, Outcome, Verdict
 from ingest.alarm_publisher import AlarmPublisher
-from ingest.backoff import Backoff
 from ingest.batcher import Batcher, Sealed
+from ingest.committing import Committer, StoppedError
 from ingest.configuration import Configuration
 from ingest.inbox import Ack, Inbound
 from ingest.latest import LatestBoard
 from ingest.mailbox import Mailbox
 from ingest.metrics import Count, Counters
 from ingest.restore import pack_snapshot, restore
+from ingest.room import Room, Shortage
 from ingest.settings import IngestSettings
+from ingest.timekeeper import Timekeeper
 from wire.messages import Receipt, encode_receipt
 from wire.topics import receipt_topic
 
 DUTY_EVERY = SECOND
 ALARMS_EVERY = 2 * SECOND
-DEAF_AFTER = 5 * SECOND  # a pause of ingest's own that the no-data clock must not count
-ROOM_AGAIN = 0.9  # of the journal's bound: below it messages are taken again
 RECEIPT_QOS = 0  # a lost receipt only delays: the agent asks again
 
 _VERDICTS = {
@@ -50,10 +50,6 @@ _VERDICTS = {
 Entry = tuple[EntryKind, ReadingBatch | Clock | ConfigChange]
 
 _log = structlog.get_logger()
-
-
-class StoppedError(Exception):
-    """The process is to end while something is being tried again; what is not committed is not receipted."""
 
 
 class Link(Protocol):
@@ -83,6 +79,7 @@ class Parts:
     link: Link
     mailbox: Mailbox
     counters: Counters
+    disk_free: Callable[[], int | None] = lambda: None  # bytes on the disk of the operational store; None = unknown
 
 
 class SiteSession:
@@ -94,25 +91,42 @@ class SiteSession:
         self._latest = LatestBoard(site)
         self._alarms = AlarmPublisher(site, parts.ledger, parts.mailbox)
         self._batcher = Batcher(site, self._settings.batch_readings, self._settings.batch_wait)
-        self._backoff = Backoff(SECOND // 5, 10 * SECOND)
         self._sealing: tuple[Inbound, ...] = ()
         restored = restore(self._ledger, site, lambda: parts.make_judge(site), self._latest.take)
-        self._judge, self.n, self._time = restored.judge, restored.n, restored.now
+        self._judge = restored.judge
+        self._commits = Committer(site, restored.n, self._ledger, parts.pause, parts.counters)
         self._config: Configuration | None = restored.config
         self._acceptor = Acceptor(site, self._ledger.positions(site), self._ledger.owners(site), restored.seen)
         if self._config is not None:
             self._acceptor.configure(self._config.catalogue.by_name)
         self._wanted: Configuration | None = None
         self._refused: ConfigChange | None = None
-        self._connected, self._deaf = True, self.n > 0  # nothing was heard since the journal's end
+        self._room = Room(site, self._settings, self._ledger, parts.disk_free)
         self._connections = -1
-        now = self.now()
-        self._clock_entry_at = self._duty_at = self._alarms_at = 0
-        self._renewed_at = self._snapshot_at = self._seen_at = now
+        now = max(restored.now, parts.clock())
+        every = self._settings.clock_entry_every
+        # Nothing was heard since the journal's end.
+        self._times = Timekeeper(restored.now, now, deaf=self.n > 0, entry_every=every)
+        self._duty_at = self._alarms_at = 0
+        self._renewed_at = self._snapshot_at = now
         self._snapshot_n = self.n - restored.replayed
         self._dirty_alarms = True
-        self.full = False
         _log.info("site begun", site=site, epoch=epoch, n=self.n, replayed=restored.replayed)
+
+    @property
+    def n(self) -> int:
+        """The newest entry of the journal."""
+        return self._commits.n
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing may be taken: the journal or the disk is full."""
+        return self._room.short is not None
+
+    @property
+    def short(self) -> Shortage | None:
+        """What is full; None while there is room."""
+        return self._room.short
 
     @property
     def pending(self) -> list[Inbound]:
@@ -121,8 +135,7 @@ class SiteSession:
 
     def now(self) -> int:
         """The time, UTC ms, never going back: the journal's order is the order of its times."""
-        self._time = max(self._time, self._parts.clock())
-        return self._time
+        return self._times.now(self._parts.clock())
 
     def take(self, messages: Sequence[Inbound]) -> None:
         """Accept or reject the messages; batches that are full are committed."""
@@ -176,7 +189,7 @@ class SiteSession:
                 self._settings.worker,
                 self.epoch,
                 now,
-                entries=() if batch is None else ((EntryKind.BATCH, batch),),
+                entries=() if batch is None else self._with_clock((EntryKind.BATCH, batch)),
                 positions=sealed.positions,
                 events=tuple(events),
                 dead_letters=sealed.letters,
@@ -202,35 +215,19 @@ class SiteSession:
     def _commit_entry(self, now: int, entry: Entry, events: Sequence[AlarmEvent]) -> None:
         worker, revision = self._settings.worker, self._rules_revision
         commit = Commit(
-            self.site, worker, self.epoch, now, entries=(entry,), events=tuple(events), rules_revision=revision
+            self.site, worker, self.epoch, now, self._with_clock(entry), events=tuple(events), rules_revision=revision
         )
         self._commit(commit)
 
-    def _commit(self, commit: Commit) -> None:
-        """Commit, however long it takes; FencedError and StoppedError leave this session unusable."""
-        self._backoff.reset()
-        failed = False
-        while True:
-            try:
-                committed = self._found_committed(commit) if failed else None
-                committed = committed or self._ledger.commit(commit)
-                break
-            except FencedError:
-                raise
-            except Exception as error:  # disk full, locked, connection lost: nothing may be dropped
-                failed = True
-                self._counters.add(Count.COMMIT_RETRIES)
-                _log.error("commit failed; tried again, no receipts until then", site=self.site, error=str(error))
-                if not self._parts.pause(self._backoff.next()):
-                    raise StoppedError from error
-        self._look_up()
-        self.n = committed.n
-        self._dirty_alarms = self._dirty_alarms or bool(commit.events)
+    def _with_clock(self, entry: Entry) -> tuple[Entry, ...]:
+        """The entry, after the newest tick of the clock that the judge knows and the journal does not."""
+        tick = self._times.take_untold()
+        return (entry,) if tick is None else ((EntryKind.CLOCK, tick), entry)
 
-    def _found_committed(self, commit: Commit) -> Committed | None:
-        """Whether a commit that seemed to fail is in the journal after all (only the lease's holder writes there)."""
-        end = self._ledger.journal_end(self.site)
-        return Committed(end, ()) if commit.entries and end >= self.n + len(commit.entries) else None
+    def _commit(self, commit: Commit) -> None:
+        self._commits.commit(commit)
+        self._look_up()
+        self._dirty_alarms = self._dirty_alarms or bool(commit.events)
 
     def _receipt(self, position: Position) -> None:
         payload = encode_receipt(Receipt(position.boot, position.through))
@@ -255,7 +252,7 @@ class SiteSession:
         self._tell_time(now, self._parts.link.hearing and not self.full)
         self._latest.flush(self._ledger)
         self._publish_alarms(now)
-        self._quietly(self._check_room)
+        self._quietly(self._room.check)
         due = self.n - self._snapshot_n >= self._settings.snapshot_entries
         if self.n > self._snapshot_n and (due or self.full or now - self._snapshot_at >= self._settings.snapshot_every):
             self._quietly(lambda: self._save_snapshot(now))
@@ -285,23 +282,18 @@ class SiteSession:
         self._renewed_at = now
 
     def _look_up(self) -> None:
-        """Notice that ingest itself stood still (a stalled store, a sleeping machine): it heard nothing meanwhile."""
-        now = self.now()
-        self._deaf = self._deaf or now - self._seen_at > DEAF_AFTER
-        self._seen_at = now
+        self._times.look_up(self.now())
 
     def _recover_hearing(self) -> None:
         """After a pause of ingest's own, tell the judge first that nothing could be heard meanwhile."""
-        if self._deaf:
-            self._deaf = False
+        if self._times.recovered():
             self._tell_time(self.now(), False)
 
     def _tell_time(self, now: int, connected: bool) -> None:
+        tick = Clock(now, connected)
         events = self._judge.clock(now, connected)
-        due = now - self._clock_entry_at >= self._settings.clock_entry_every
-        if events or due or connected != self._connected:
-            self._commit_entry(now, (EntryKind.CLOCK, Clock(now, connected)), events)
-            self._clock_entry_at, self._connected = now, connected
+        if self._times.told(tick, spoke=bool(events)):
+            self._commit_entry(now, (EntryKind.CLOCK, tick), events)
 
     def _look_for_revisions(self) -> None:
         change = configuration.newest_change(self._ledger, self.site)
@@ -355,15 +347,6 @@ class SiteSession:
         if self._dirty_alarms or now - self._alarms_at >= ALARMS_EVERY:
             self._dirty_alarms, self._alarms_at = False, now
             self._alarms.refresh()
-
-    def _check_room(self) -> None:
-        held, most = self._ledger.journal_bytes(self.site), self._settings.journal_bytes
-        full = held >= (most * ROOM_AGAIN if self.full else most)
-        if full and not self.full:
-            _log.error("the journal is full: no receipts until the series store catches up", site=self.site, held=held)
-        if self.full and not full:
-            _log.info("the journal has room again", site=self.site, held=held)
-        self.full = full
 
     def _save_snapshot(self, now: int) -> None:
         if self._config is None:

@@ -12,9 +12,10 @@ import structlog
 from domain.errors import FencedError
 from domain.times import MINUTE, SECOND
 from ingest.backoff import Backoff
+from ingest.committing import StoppedError
 from ingest.inbox import Inbox
 from ingest.metrics import Count
-from ingest.site_session import Parts, SiteSession, StoppedError
+from ingest.site_session import Parts, SiteSession
 
 TAKE_AT_ONCE = 64
 WAIT_SECONDS = 0.05

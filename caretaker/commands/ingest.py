@@ -5,6 +5,8 @@ from caretaker.commands.up import Config
 
 def ingest(config: Config = None) -> None:
     """Accept readings, judge them, keep them; answer with receipts."""
+    from shutil import disk_usage
+
     from caretaker.process import end_with_parent, now_ms, set_up_logging, stop_on_signals
     from caretaker.settings import load_settings, supervised
     from caretaker.wiring import judge_factory, open_operational, open_series
@@ -23,9 +25,14 @@ def ingest(config: Config = None) -> None:
         journal_bytes=settings.ingest.journal_max_mb * 1024 * 1024,
         snapshot_every=parse_duration(settings.ingest.snapshot_every),
     )
+
+    def disk_free() -> int | None:
+        """Bytes free on the disk of the operational store; None when a server keeps it."""
+        return disk_usage(settings.data_dir).free if settings.stores.operational == "sqlite" else None
+
     ledger, series = open_operational(settings), open_series(settings)
     try:
-        run(limits, ledger, series, judge_factory(series), now_ms, stop)
+        run(limits, ledger, series, judge_factory(series), now_ms, stop, disk_free)
     finally:
         series.close()
         ledger.close()

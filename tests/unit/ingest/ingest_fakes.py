@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -35,6 +36,9 @@ from ingest.settings import IngestSettings
 from ingest.site_session import Parts
 from wire.senml import encode_pack
 from wire.topics import parse_topic, readings_topic, unsequenced_topic
+
+if TYPE_CHECKING:
+    from domain.records import Lease
 
 SITE = "school"
 NOW = 1_772_000_000_000
@@ -145,7 +149,7 @@ class FakeLedger:
     commits: list[Commit] = field(default_factory=list)
     entries: list[JournalEntry] = field(default_factory=list)
     last_n: int = 0
-    leases: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+    held: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     place: dict[str, Position] = field(default_factory=dict)
     owned: dict[str, str] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
@@ -163,15 +167,24 @@ class FakeLedger:
         return sorted(self.site_documents)
 
     def acquire(self, site: str, worker: str, now: int, ttl: int, epoch: int | None = None) -> int | None:
-        holder, present, until = self.leases.get(site, ("", 0, 0))
+        holder, present, until = self.held.get(site, ("", 0, 0))
         if epoch is None:
             if holder not in ("", worker) and until > now:
                 return None
             epoch = present + 1
         elif (holder, present) != (worker, epoch):
             return None
-        self.leases[site] = (worker, epoch, now + ttl)
+        self.held[site] = (worker, epoch, now + ttl)
         return epoch
+
+    def release(self, site: str, worker: str, epoch: int) -> None:
+        if self.held.get(site, ("", 0, 0))[:2] == (worker, epoch):
+            self.held[site] = (worker, epoch, 0)
+
+    def leases(self) -> "list[Lease]":
+        from domain.records import Lease
+
+        return [Lease(site, *row) for site, row in sorted(self.held.items())]
 
     def positions(self, site: str) -> dict[str, Position]:
         return dict(self.place)
@@ -183,7 +196,7 @@ class FakeLedger:
         if self.refuse:
             self.refuse -= 1
             raise OSError("disk full")
-        holder, epoch, _ = self.leases.get(commit.site, ("", 0, 0))
+        holder, epoch, _ = self.held.get(commit.site, ("", 0, 0))
         if (holder, epoch) != (commit.worker, commit.epoch):
             raise FencedError("another worker")
         self.commits.append(commit)

@@ -9,9 +9,10 @@ from domain.batch import ReadingBatch
 from domain.errors import FencedError
 from domain.reasons import DeadReason
 from domain.records import Clock, ConfigChange, EntryKind
+from ingest.committing import StoppedError
 from ingest.inbox import Ack
 from ingest.metrics import Count
-from ingest.site_session import SiteSession, StoppedError
+from ingest.site_session import SiteSession
 from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML, Bench, pack, raw, simple
 from wire.messages import Birth, ClockState, decode_alarm, encode_birth
 from wire.topics import alarm_topic, birth_topic, receipt_topic
@@ -165,7 +166,7 @@ def test_another_worker_with_the_lease_fences_this_one_before_anything_is_writte
     bench = Bench()
     session = begin(bench)
     session.take([pack(1, 4.0)])
-    bench.ledger.leases[SITE] = ("other", 9, NOW + 60_000)
+    bench.ledger.held[SITE] = ("other", 9, NOW + 60_000)
     with pytest.raises(FencedError):
         settle(bench, session)
     assert receipts(bench) is None
@@ -176,7 +177,7 @@ def test_another_worker_with_the_lease_fences_this_one_before_anything_is_writte
 def test_a_lease_that_is_not_renewed_ends_the_session_even_when_nothing_arrives() -> None:
     bench = Bench()
     session = begin(bench)
-    bench.ledger.leases[SITE] = ("other", 9, NOW + 60_000)
+    bench.ledger.held[SITE] = ("other", 9, NOW + 60_000)
     with pytest.raises(FencedError):
         settle(bench, session, bench.settings.lease_ttl)
 
@@ -184,7 +185,7 @@ def test_a_lease_that_is_not_renewed_ends_the_session_even_when_nothing_arrives(
 def test_a_stale_snapshot_of_a_fenced_worker_is_not_written() -> None:
     bench = Bench(lease_ttl=3_600_000)
     session = begin(bench)
-    bench.ledger.leases[SITE] = ("other", 9, NOW + 60_000)
+    bench.ledger.held[SITE] = ("other", 9, NOW + 60_000)
     with pytest.raises(FencedError):
         session.close()
     assert bench.ledger.kept_snapshot is None

@@ -47,7 +47,7 @@ def test_a_worker_takes_messages_settles_them_at_the_end_and_leaves_a_snapshot(m
 
 def test_while_another_worker_holds_the_lease_this_one_stands_by() -> None:
     bench = Bench()
-    bench.ledger.leases[SITE] = ("other", 1, NOW + 60_000)
+    bench.ledger.held[SITE] = ("other", 1, NOW + 60_000)
     worker, inbox, _ = worker_of(bench)
     inbox.put(pack(1, 4.0))
     worker.serve()
@@ -65,7 +65,7 @@ def test_a_fenced_worker_puts_its_messages_back_and_waits_a_whole_lease(monkeypa
 
     def commit(commit: Commit) -> Committed:
         if commit.positions:
-            bench.ledger.leases[SITE] = ("other", 9, NOW + 60_000)
+            bench.ledger.held[SITE] = ("other", 9, NOW + 60_000)
         return real(commit)
 
     monkeypatch.setattr(bench.ledger, "commit", commit)
@@ -171,7 +171,7 @@ def test_the_lease_of_stray_messages_is_renewed_and_taken_again() -> None:
         inbox.put(simple(b"x"))
         stray.step(NOW + step * 10_000, 0)
     assert len(bench.ledger.letters) == 4
-    bench.ledger.leases[STRAY] = ("other", 9, NOW)
+    bench.ledger.held[STRAY] = ("other", 9, NOW)
     inbox.put(simple(b"x"))
     stray.step(NOW + 41_000, 0)
     stray.step(NOW + 51_000, 0)

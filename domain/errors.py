@@ -55,3 +55,19 @@ class ConflictError(CaretakerError):
 
 class NotFoundError(CaretakerError):
     """There is no such site, point, alarm or revision."""
+
+
+class StoreUnavailableError(CaretakerError):
+    """A store cannot be reached, or went away meanwhile: whether a write took place is unknown; try the call again.
+
+    Repeating is safe where the call says so: `Ledger.commit` finds a commit that took place after all.
+    """
+
+
+class StoreError(CaretakerError):
+    """The store of readings did not do what it was asked. `transient`: it may well when asked again as it is; else a
+    person must mend something first. Either way nothing may be counted as stored."""
+
+    def __init__(self, message: str, remedy: str = "", *, transient: bool) -> None:
+        super().__init__(message, remedy)
+        self.transient = transient

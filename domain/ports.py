@@ -21,8 +21,10 @@ from domain.records import (
     Excursion,
     JournalEntry,
     Latest,
+    Lease,
     Position,
     ProcessRow,
+    Purgeable,
     Revision,
     SentNotice,
     Series,
@@ -98,7 +100,15 @@ class Ledger(Protocol):
 
     def acquire(self, site: str, worker: str, now: int, ttl: int, epoch: int | None = None) -> int | None:
         """Take the site's lease for `ttl` ms (a new epoch; it must be free, expired, or this worker's own), or renew
-        the one of `epoch`. The epoch, or None while another worker holds it."""
+        the one of `epoch`. The epoch, or None while another worker holds it. A store that workers of several machines
+        share measures by its own clock instead of `now`."""
+
+    def release(self, site: str, worker: str, epoch: int) -> None:
+        """Let the lease of `epoch` run out now, so that another worker need not wait for it. Nothing when it is lost
+        already."""
+
+    def leases(self) -> list[Lease]:
+        """Every lease that was ever granted, by site."""
 
     def positions(self, site: str) -> dict[str, Position]:
         """The position of each agent."""
@@ -107,7 +117,9 @@ class Ledger(Protocol):
         """Which agent owns each point that is owned."""
 
     def commit(self, commit: Commit) -> Committed:
-        """Write everything in one transaction. FencedError when the epoch is no longer the lease's."""
+        """Write everything in one transaction. FencedError when the epoch is no longer the lease's.
+        StoreUnavailableError when it may or may not have been written: the very same commit again (same `serial`, not
+        0) is written once in all, as long as no other commit of the epoch came in between."""
 
     def journal(self, site: str, after: int, limit: int) -> list[JournalEntry]:
         """Entries with n > after, ascending, at most `limit`."""
@@ -122,7 +134,8 @@ class Ledger(Protocol):
         """The newest engine snapshot and the entry it was taken after."""
 
     def save_snapshot(self, site: str, n: int, blob: bytes, now: int) -> None:
-        """Keep the snapshot taken after entry `n`, replacing the older one."""
+        """Keep the snapshot taken after entry `n`, replacing the older one; one that is older than it changes
+        nothing."""
 
     def cursor(self, site: str, name: str) -> int:
         """How far the reader `name` of the journal has come; 0 at first."""
@@ -212,6 +225,10 @@ class Console(Protocol):
     def audit(self, site: str | None, limit: int, before: int | None = None) -> list[dict[str, object]]:
         """Audit entries, newest first."""
 
+    def purge_before(self, site: str, what: Purgeable, before: int, by: str, now: int) -> int:
+        """Delete what is older than `before`, audited; how many. CaretakerError when `before` is
+        within the time for which records of this kind are kept."""
+
 
 class Outbox(Protocol):
     """The operational store as notify uses it."""
@@ -221,6 +238,9 @@ class Outbox(Protocol):
 
     def settle_notice(self, notice: SentNotice) -> None:
         """Log what was decided and sent, and take the transition out of the outbox, in one transaction."""
+
+    def settle_notices(self, notices: Sequence[SentNotice]) -> None:
+        """As `settle_notice` for each, all in one transaction."""
 
     def notices(self, limit: int) -> Iterator[SentNotice]:
         """The delivery log, newest first."""

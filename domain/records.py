@@ -86,7 +86,8 @@ class Commit:
 
     `worker` and `epoch` are the site's lease. `entries` get the next journal numbers. `events` are applied to the
     alarms in order by `domain.lifecycle.apply`. `births` are the raw birth documents of agents that announced
-    themselves, `statuses` are agent -> online (True) or offline (False).
+    themselves, `statuses` are agent -> online (True) or offline (False). `serial` counts the commits of one epoch from
+    1, so that the same commit again is known for what it is; 0 means not counted.
     """
 
     site: str
@@ -102,6 +103,7 @@ class Commit:
     births: tuple[tuple[str, bytes], ...] = ()
     statuses: tuple[tuple[str, bool, str], ...] = ()  # (agent, online, boot)
     rules_revision: int = 0
+    serial: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,16 @@ class Committed:
 
     n: int
     transitions: tuple[Transition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Which worker writes for a site, in which epoch, and until when (UTC ms of the store's clock)."""
+
+    site: str
+    worker: str
+    epoch: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +235,30 @@ class Windows:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A row of a batch (by its index) that the series store cannot keep, with the store's own words."""
+
+    row: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppendResult:
-    """What became of the rows of a batch; the three add up to its length."""
+    """What became of the rows of a batch; the three numbers and the refused rows add up to its length."""
 
     stored: int
     duplicates: int
     collisions: int
+    refused: tuple[Refused, ...] = ()
+
+
+class Purgeable(StrEnum):
+    """What of the operational store may be deleted when it is old; everything else is kept."""
+
+    DEAD_LETTERS = "dead_letters"
+    DISCOVERIES = "discoveries"
+    EXCURSIONS = "excursions"
+    NOTICES = "notices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +274,6 @@ class SentNotice:
 
 __all__ = [  # the names other packages import from here
     "AgentRow", "AlarmFilter", "AppendResult", "Clock", "Commit", "Committed", "ConfigChange", "DeadLetter",
-    "DeadReason", "Discovery", "EntryKind", "Excursion", "Gap", "JournalEntry", "Latest", "Position", "ProcessRow",
-    "Revision", "SentNotice", "Series", "TransitionFilter", "Windows",
+    "DeadReason", "Discovery", "EntryKind", "Excursion", "Gap", "JournalEntry", "Latest", "Lease", "Position",
+    "ProcessRow", "Purgeable", "Revision", "SentNotice", "Series", "TransitionFilter", "Windows",
 ]  # fmt: skip

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, inspect, text
 
 from domain.errors import CaretakerError
 from store.engine import Database
+from store.operational import locks
 
-HEAD = "0001"
+HEAD = "0002"
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -24,6 +25,7 @@ def migrate(database: Database) -> None:
         if version(connection) == HEAD:
             return
     with database.write() as connection:
+        locks.schema(connection)
         if version(connection) != HEAD:
             _upgrade(connection)
 

@@ -41,8 +41,8 @@ def _text(name: str, default: str | None = None) -> Column[str]:
     return Column(name, Text, nullable=False, server_default=default)
 
 
-def _number(name: str, nullable: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=nullable)
+def _number(name: str, nullable: bool = False, default: str | None = None) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable, server_default=default)
 
 
 def _ascending() -> Column[int]:
@@ -63,8 +63,14 @@ commissioning = Table("commissioning", metadata, _key("site"), _number("at", nul
 
 leases = Table("leases", metadata, _key("site"), _text("worker"), _number("epoch"), _number("until"))
 
-# The number of the newest entry outlives trimming, so numbers are never used twice; `bytes` is what is held now.
-journal_ends = Table("journal_ends", metadata, _key("site"), _number("n"), _number("bytes"))
+# The number of the newest entry outlives trimming, so numbers are never used twice; `bytes` is what is held now. The
+# newest commit is known by its epoch and serial: tried again, it is found here, with the transitions it made.
+journal_ends = Table(
+    "journal_ends", metadata,
+    _key("site"), _number("n"), _number("bytes"),
+    _number("epoch", default="0"), _number("serial", default="0"),
+    _number("first_transition", default="0"), _number("last_transition", default="0"),
+)  # fmt: skip
 journal = Table(
     "journal", metadata,
     _key("site"), Column("n", BigInteger, primary_key=True, autoincrement=False),

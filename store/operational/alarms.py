@@ -38,7 +38,7 @@ def apply_events(
     touched: dict[AlarmKey, Alarm] = {}
     news = []
     for event in events:
-        present = touched.get(event.key) or load(connection, site, event.key) or Alarm(site, event.key)
+        present = touched.get(event.key) or load(connection, site, event.key, lock=True) or Alarm(site, event.key)
         try:
             changed, transition = apply(replace(present, rules_revision=rules_revision), event)
         except IllegalTransitionError as refusal:
@@ -56,7 +56,7 @@ def apply_events(
 
 def command(connection: Connection, site: str, event: AlarmEvent, expected_version: int | None) -> Transition:
     """Apply a person's event. NotFoundError, ConflictError, IllegalTransitionError; then nothing was changed."""
-    present = load(connection, site, event.key)
+    present = load(connection, site, event.key, lock=True)
     if present is None:
         raise NotFoundError(f"{event.key.rule} was never raised for {event.key.point} at {site}")
     if expected_version is not None and expected_version != present.version:
@@ -76,10 +76,11 @@ def command(connection: Connection, site: str, event: AlarmEvent, expected_versi
     return logged
 
 
-def load(connection: Connection, site: str, key: AlarmKey) -> Alarm | None:
-    """The alarm, its row locked until the transaction's end where the database has row locks."""
+def load(connection: Connection, site: str, key: AlarmKey, *, lock: bool = False) -> Alarm | None:
+    """The alarm; with `lock` its row is locked until the transaction's end where the database has row locks."""
     where = (alarms.c.site == site, alarms.c.rule == key.rule, alarms.c.point == key.point)
-    row = connection.execute(select(alarms).where(*where).with_for_update()).first()
+    statement = select(alarms).where(*where)
+    row = connection.execute(statement.with_for_update() if lock else statement).first()
     return None if row is None else _alarm(row)
 
 

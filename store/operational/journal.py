@@ -1,70 +1,62 @@
-"""The journal and what runs along it: leases, positions, owners, cursors, the engine's snapshot, trimming."""
+"""The journal and what runs along it: positions, owners, cursors, the engine's snapshot, trimming."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from domain.batch import ReadingBatch, decode_batch, encode_batch
-from domain.errors import FencedError
 from domain.records import Clock, Commit, ConfigChange, EntryKind, JournalEntry, Position
-from store.operational.upsert import upsert
-from store.schema import cursors, journal, journal_ends, leases, owners, positions, snapshots
+from store.operational.upsert import new_column, upsert
+from store.schema import cursors, journal, journal_ends, owners, positions, snapshots
 
 TRIM_CHUNK = 500  # entries per transaction, so that a commit never waits long for trimming
 _CONTENT: dict[EntryKind, type[Clock] | type[ConfigChange]] = {EntryKind.CLOCK: Clock, EntryKind.CONFIG: ConfigChange}
 
 
-def acquire(connection: Connection, site: str, worker: str, now: int, ttl: int, epoch: int | None) -> int | None:
-    """Take or renew the site's lease; see `domain.ports.Ledger.acquire`."""
-    held = connection.execute(select(leases).where(leases.c.site == site).with_for_update()).first()
-    if epoch is not None:
-        if held is None or held.epoch != epoch or held.worker != worker:
-            return None
-        granted = epoch
-    elif held is not None and held.until > now and held.worker != worker:
-        return None
-    else:
-        granted = 1 if held is None else held.epoch + 1
-    row = {"site": site, "worker": worker, "epoch": granted, "until": now + ttl}
-    upsert(connection, leases, [row], ("worker", "epoch", "until"))
-    return granted
+@dataclass(frozen=True, slots=True)
+class End:
+    """The journal's newest number, the bytes it holds, and the newest commit: its name and its transitions' ids."""
+
+    n: int = 0
+    bytes: int = 0
+    epoch: int = 0
+    serial: int = 0
+    first_transition: int = 0
+    last_transition: int = 0
+
+    def is_of(self, commit: Commit) -> bool:
+        """Whether this very commit was the newest: it is being tried again, and took place the first time."""
+        return commit.serial > 0 and (self.epoch, self.serial) == (commit.epoch, commit.serial)
 
 
-def check_lease(connection: Connection, commit: Commit) -> None:
-    """FencedError when the commit's epoch is not the one of the site's lease."""
-    held = connection.execute(select(leases).where(leases.c.site == commit.site).with_for_update()).first()
-    if held is None or held.epoch != commit.epoch or held.worker != commit.worker:
-        holder = "nobody" if held is None else f"{held.worker} (epoch {held.epoch})"
-        raise FencedError(
-            f"{commit.worker} (epoch {commit.epoch}) no longer holds the lease of {commit.site}: {holder} does",
-            "acquire the lease again and start from the journal",
-        )
+def lock(connection: Connection, site: str) -> End:
+    """The journal's end, and nobody else moves it until the transaction's end (where the database has row locks)."""
+    return _end(connection, select(journal_ends).where(journal_ends.c.site == site).with_for_update())
 
 
-def append(connection: Connection, commit: Commit) -> int:
-    """Number and write the commit's entries; the number of the newest entry then."""
-    last, size = _extent(connection, commit.site)
-    if commit.entries:
-        rows: list[dict[str, Any]] = [
-            {"site": commit.site, "n": n, "received": commit.received, "kind": kind, "payload": _encode(content)}
-            for n, (kind, content) in enumerate(commit.entries, last + 1)
-        ]
+def append(connection: Connection, commit: Commit, end: End) -> End:
+    """Number and write the commit's entries; the journal's end then, which `save_end` writes."""
+    rows: list[dict[str, Any]] = [
+        {"site": commit.site, "n": n, "received": commit.received, "kind": kind, "payload": _encode(content)}
+        for n, (kind, content) in enumerate(commit.entries, end.n + 1)
+    ]
+    if rows:
         connection.execute(insert(journal), rows)
-        last, size = last + len(rows), size + sum(len(row["payload"]) for row in rows)
-        upsert(connection, journal_ends, [{"site": commit.site, "n": last, "bytes": size}], ("n", "bytes"))
-    return last
+    return End(end.n + len(rows), end.bytes + sum(len(row["payload"]) for row in rows), commit.epoch, commit.serial)
 
 
-def end(connection: Connection, site: str) -> int:
-    """The number of the newest entry ever written; 0 when there was none."""
-    return _extent(connection, site)[0]
+def save_end(connection: Connection, site: str, end: End) -> None:
+    """Write the journal's end."""
+    values = asdict(end)
+    upsert(connection, journal_ends, [{"site": site, **values}], tuple(values))
 
 
-def size(connection: Connection, site: str) -> int:
-    """How many bytes of payload the site's journal holds."""
-    return _extent(connection, site)[1]
+def end(connection: Connection, site: str) -> End:
+    """The journal's end; all zeros when nothing was ever written."""
+    return _end(connection, select(journal_ends).where(journal_ends.c.site == site))
 
 
 def entries(connection: Connection, site: str, after: int, limit: int) -> list[JournalEntry]:
@@ -116,8 +108,9 @@ def load_snapshot(connection: Connection, site: str) -> tuple[int, bytes] | None
 
 
 def save_snapshot(connection: Connection, site: str, n: int, blob: bytes, now: int) -> None:
-    """Replace the site's snapshot."""
-    upsert(connection, snapshots, [{"site": site, "n": n, "blob": blob, "at": now}], ("n", "blob", "at"))
+    """Replace the site's snapshot, unless it is a newer one: a worker that lost its lease may come late."""
+    row = {"site": site, "n": n, "blob": blob, "at": now}
+    upsert(connection, snapshots, [row], ("n", "blob", "at"), new_column("n") >= snapshots.c.n)
 
 
 def trim_edge(connection: Connection, site: str, keep_after: int) -> int:
@@ -133,16 +126,16 @@ def trim_chunk(connection: Connection, site: str, edge: int) -> int:
     if oldest is None or oldest > edge:
         return 0
     old = (journal.c.site == site, journal.c.n <= min(edge, oldest + TRIM_CHUNK - 1))
-    freed = connection.execute(select(func.sum(func.length(journal.c.payload))).where(*old)).scalar_one()
+    freed = int(connection.execute(select(func.sum(func.length(journal.c.payload))).where(*old)).scalar_one())
     connection.execute(
         update(journal_ends).where(journal_ends.c.site == site).values(bytes=journal_ends.c.bytes - freed)
     )
     return connection.execute(delete(journal).where(*old)).rowcount
 
 
-def _extent(connection: Connection, site: str) -> tuple[int, int]:
-    row = connection.execute(select(journal_ends).where(journal_ends.c.site == site)).first()
-    return (0, 0) if row is None else (row.n, row.bytes)
+def _end(connection: Connection, statement: Select[Any]) -> End:
+    row = connection.execute(statement).first()
+    return End(*(getattr(row, name) for name in End.__slots__)) if row else End()
 
 
 def _encode(content: ReadingBatch | Clock | ConfigChange) -> bytes:

@@ -4,6 +4,7 @@ It only opens transactions: what happens in them is in the module of each topic.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from domain.alarms import Alarm, AlarmEvent, AlarmKey, Transition
 from domain.records import (
@@ -16,6 +17,7 @@ from domain.records import (
     Excursion,
     JournalEntry,
     Latest,
+    Lease,
     Position,
     ProcessRow,
     Revision,
@@ -24,17 +26,33 @@ from domain.records import (
 )
 from store.engine import Database
 from store.migrate import migrate
-from store.operational import agents, alarms, audit, catalogue, journal, letters, notices, transitions
+from store.operational import (
+    agents,
+    alarms,
+    audit,
+    catalogue,
+    journal,
+    leases,
+    letters,
+    locks,
+    notices,
+    transitions,
+)
+from store.operational.leases import LeaseClock
 
 
 class OperationalStore:
-    """The operational store at `url` (`sqlite:////path/file`), brought to this program's schema when opened.
+    """The operational store at `url` (`sqlite:////path/file` or `postgresql://user:password@host/name`), brought to
+    this program's schema when opened.
 
-    Safe to use from several threads and processes. CaretakerError when the URL or the database cannot be used.
+    Safe to use from several threads, processes and, on PostgreSQL, machines. `lease_clock` is by default the server's
+    on PostgreSQL; SQLite has none but the caller's. CaretakerError when the URL or the database cannot be used;
+    StoreUnavailableError, from every method, when the database is away.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lease_clock: LeaseClock | None = None) -> None:
         self._database = Database(url)
+        self._server_clock = not self._database.is_sqlite and lease_clock is not LeaseClock.CALLER
         try:
             migrate(self._database)
         except BaseException:
@@ -55,7 +73,21 @@ class OperationalStore:
     def acquire(self, site: str, worker: str, now: int, ttl: int, epoch: int | None = None) -> int | None:
         """Take or renew the site's lease: its epoch, or None while another worker holds it."""
         with self._database.write() as connection:
-            return journal.acquire(connection, site, worker, now, ttl, epoch)
+            locks.site(connection, site)
+            if self._server_clock:
+                now = leases.server_time(connection)
+            return leases.acquire(connection, site, worker, now, ttl, epoch)
+
+    def release(self, site: str, worker: str, epoch: int) -> None:
+        """Let the lease of `epoch` run out now; nothing when it is lost already."""
+        with self._database.write() as connection:
+            locks.site(connection, site)
+            leases.release(connection, site, worker, epoch)
+
+    def leases(self) -> list[Lease]:
+        """Every lease that was ever granted, by site."""
+        with self._database.read() as connection:
+            return leases.load(connection)
 
     def positions(self, site: str) -> dict[str, Position]:
         """The position of each agent."""
@@ -68,17 +100,28 @@ class OperationalStore:
             return journal.load_owners(connection, site)
 
     def commit(self, commit: Commit) -> Committed:
-        """Write everything in one transaction. FencedError when the epoch is no longer the lease's."""
+        """Write everything in one transaction. FencedError when the epoch is no longer the lease's.
+
+        StoreUnavailableError when it may or may not have been written: the very same commit again is written once.
+        """
         with self._database.write() as connection:
-            journal.check_lease(connection, commit)
-            n = journal.append(connection, commit)
+            locks.site(connection, commit.site)
+            leases.check(connection, commit)
+            end = journal.lock(connection, commit.site)
+            if end.is_of(commit):
+                before = transitions.between(connection, end.first_transition, end.last_transition, commit.site)
+                return Committed(end.n, before)
+            end = journal.append(connection, commit, end)
             journal.save_positions(connection, commit.site, commit.positions)
             journal.save_owners(connection, commit.site, commit.owners, commit.received)
             catalogue.discover(connection, commit.site, commit.discoveries)
             agents.note_agents(connection, commit)
             letters.keep(connection, commit.site, commit.dead_letters)
             news = alarms.apply_events(connection, commit.site, commit.events, commit.received, commit.rules_revision)
-        return Committed(n, news)
+            if news:
+                end = replace(end, first_transition=news[0].id, last_transition=news[-1].id)
+            journal.save_end(connection, commit.site, end)
+        return Committed(end.n, news)
 
     def journal(self, site: str, after: int, limit: int) -> list[JournalEntry]:
         """Entries with n > after, ascending, at most `limit`."""
@@ -88,12 +131,12 @@ class OperationalStore:
     def journal_end(self, site: str) -> int:
         """The number of the newest entry; 0 when there was none."""
         with self._database.read() as connection:
-            return journal.end(connection, site)
+            return journal.end(connection, site).n
 
     def journal_bytes(self, site: str) -> int:
         """How many bytes the site's journal holds now: what its bound is compared with."""
         with self._database.read() as connection:
-            return journal.size(connection, site)
+            return journal.end(connection, site).bytes
 
     def snapshot(self, site: str) -> tuple[int, bytes] | None:
         """The newest engine snapshot and the entry it was taken after."""
@@ -101,7 +144,7 @@ class OperationalStore:
             return journal.load_snapshot(connection, site)
 
     def save_snapshot(self, site: str, n: int, blob: bytes, now: int) -> None:
-        """Keep the snapshot taken after entry `n`, replacing the older one."""
+        """Keep the snapshot taken after entry `n`, replacing the older one; an older one than it changes nothing."""
         with self._database.write() as connection:
             journal.save_snapshot(connection, site, n, blob, now)
 
@@ -122,6 +165,7 @@ class OperationalStore:
         deleted = 0
         while True:
             with self._database.write() as connection:
+                locks.site(connection, site)
                 chunk = journal.trim_chunk(connection, site, edge)
             if chunk == 0:
                 return deleted
@@ -157,16 +201,19 @@ class OperationalStore:
     def apply_site(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
         """Store a catalogue revision (the same documents again give the present one back)."""
         with self._database.write() as connection:
+            locks.site(connection, site)
             return catalogue.apply_site(connection, site, documents, by, now)
 
     def apply_rules(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
         """Store a rules revision (the same documents again give the present one back)."""
         with self._database.write() as connection:
+            locks.site(connection, site)
             return catalogue.apply_rules(connection, site, documents, by, now)
 
     def commission(self, site: str, at: int | None, by: str, now: int) -> None:
         """Set when the site goes live, or None for "still being commissioned"; audited."""
         with self._database.write() as connection:
+            locks.site(connection, site)
             catalogue.commission(connection, site, at, by, now)
 
     def latest(self, site: str) -> list[Latest]:
@@ -187,6 +234,7 @@ class OperationalStore:
     def command(self, site: str, event: AlarmEvent, expected_version: int | None = None) -> Transition:
         """Apply a person's event to the alarm, audited. NotFoundError, ConflictError, IllegalTransitionError."""
         with self._database.write() as connection:
+            locks.site(connection, site)
             return alarms.command(connection, site, event, expected_version)
 
     def transitions(self, where: TransitionFilter, limit: int, newest_first: bool = True) -> list[Transition]:
@@ -237,6 +285,7 @@ class OperationalStore:
     def note(self, site: str, at: int, by: str, action: str, detail: dict[str, object]) -> None:
         """Write an audit entry about something done outside of this store, e.g. a restored backup."""
         with self._database.write() as connection:
+            locks.site(connection, site)
             audit.append(connection, site, at, by, action, site, detail)
 
     def audit_heads(self) -> dict[str, str]:
@@ -254,7 +303,12 @@ class OperationalStore:
     def settle_notice(self, notice: SentNotice) -> None:
         """Log what was decided and sent, and take the transition out of the outbox, in one transaction."""
         with self._database.write() as connection:
-            notices.settle(connection, notice)
+            notices.settle(connection, (notice,))
+
+    def settle_notices(self, settled: Sequence[SentNotice]) -> None:
+        """As `settle_notice` for each, all in one transaction."""
+        with self._database.write() as connection:
+            notices.settle(connection, settled)
 
     def notices(self, limit: int) -> Iterator[SentNotice]:
         """The delivery log, newest first."""

@@ -16,6 +16,7 @@ from domain.alarms import (
     Transition,
 )
 from domain.records import Excursion, TransitionFilter
+from store.operational import locks
 from store.schema import excursions, notification_outbox, transitions
 
 _PLAIN = tuple(field.name for field in fields(Transition) if field.name not in ("key", "id"))
@@ -23,9 +24,13 @@ _ID_CHUNK = 500  # below every database's bound on parameters
 
 
 def append(connection: Connection, news: Sequence[Transition]) -> tuple[Transition, ...]:
-    """Log the transitions in order and put each into the notification outbox; they come back with their ids."""
+    """Log the transitions in order and put each into the notification outbox; they come back with their ids.
+
+    Whoever polls the log by id misses none: see `locks.log`.
+    """
     if not news:
         return ()
+    locks.log(connection)
     statement = insert(transitions).returning(transitions.c.id, sort_by_parameter_order=True)
     ids = connection.execute(statement, [_row(transition) for transition in news]).scalars().all()
     connection.execute(insert(notification_outbox), [{"transition_id": number} for number in ids])
@@ -50,6 +55,13 @@ def find(connection: Connection, where: TransitionFilter, limit: int, newest_fir
     if where.end is not None:
         statement = statement.where(table.at < where.end)
     return [of_row(row) for row in connection.execute(statement)]
+
+
+def between(connection: Connection, first: int, last: int, site: str) -> tuple[Transition, ...]:
+    """The site's transitions with these ids and those between them, ascending."""
+    table = transitions.c
+    statement = select(transitions).where(table.id >= first, table.id <= last, table.site == site).order_by(table.id)
+    return tuple(of_row(row) for row in connection.execute(statement))
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> list[Transition]:

@@ -1,22 +1,14 @@
 """Makers of commits and events for the operational store's tests; no test in here."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 
 from domain.alarms import AlarmEvent, AlarmKey, EventKind, Priority, Reason
 from domain.batch import ReadingBatch, Span
 from domain.records import Commit, EntryKind
-from store.operational.store import OperationalStore
 
 T0 = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 POINT = "fridge-1/temperature"
 WARM = AlarmKey("cold-storage-high", POINT)
-
-FACTORIES: dict[str, Callable[[Path], OperationalStore]] = {
-    "sqlite": lambda folder: OperationalStore(f"sqlite:///{folder}/operational.sqlite"),
-}
 
 
 def batch(start: int = 0, rows: int = 3, site: str = "school") -> ReadingBatch:

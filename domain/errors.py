@@ -64,10 +64,5 @@ class StoreUnavailableError(CaretakerError):
     """
 
 
-class StoreError(CaretakerError):
-    """The store of readings did not do what it was asked. `transient`: it may well when asked again as it is; else a
-    person must mend something first. Either way nothing may be counted as stored."""
-
-    def __init__(self, message: str, remedy: str = "", *, transient: bool) -> None:
-        super().__init__(message, remedy)
-        self.transient = transient
+class StoreRefusedError(CaretakerError):
+    """A store answered and refused what it was asked: the same call again is refused again until a person mends it."""

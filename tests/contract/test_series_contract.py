@@ -2,7 +2,8 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,22 +13,30 @@ import pytest
 from domain.batch import Gap, ReadingBatch, batch_of
 from domain.ports import SeriesStore
 from domain.readings import Quality, Reading
+from store.influx.address import InfluxAddress
+from store.influx.store import InfluxSeriesStore
 from store.series_sqlite import SqliteSeriesStore
+from tests.influx_server import fresh_database, influx_servers
 
 T0 = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 FRIDGE = "fridge-1/temperature"
 NAN = float("nan")
 
-FACTORIES: dict[str, Callable[[Path], SeriesStore]] = {
-    "sqlite": lambda folder: SqliteSeriesStore(folder / "series.sqlite"),
-}
+
+@pytest.fixture(scope="module")
+def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxAddress]:
+    with influx_servers(tmp_path_factory.mktemp("influx")) as address:
+        yield address
 
 
-@pytest.fixture(params=FACTORIES)
+@pytest.fixture(params=["sqlite", pytest.param("influxdb", marks=pytest.mark.integration)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
-    made = FACTORIES[request.param](tmp_path)
-    yield made
-    made.close()
+    if request.param == "sqlite":
+        with closing(SqliteSeriesStore(tmp_path / "series.sqlite")) as made:
+            yield made
+        return
+    with fresh_database(request.getfixturevalue("influx")) as address, closing(InfluxSeriesStore(address)) as kept:
+        yield kept
 
 
 def reading(time: int, value: float, point: str = FRIDGE, quality: Quality = Quality.GOOD, text: str = "") -> Reading:

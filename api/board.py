@@ -1,7 +1,8 @@
 """How an asset stands, for the board and the API: one word per asset, decided from readings and alarms. Pure.
 
 Unknown is never green: `normal` needs a rule that judges the asset, and a fresh, believable value of *every* point.
-What is wrong comes first: an alarm outweighs a sensor fault, which outweighs missing data.
+What is wrong comes first: an alarm outweighs a sensor fault, which outweighs missing data. A unit that says that it
+is not in use is neither faulty nor normal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"  # a value is missing or too old to say anything of now
     UNANSWERED = "unanswered"  # all is well again, but nobody has answered for what was
     SET_ASIDE = "set-aside"  # an alarm is open, and somebody shelved it or took the asset out of service
+    OFF = "off"  # it says itself that it is not in use
     UNWATCHED = "unwatched"  # it is measured, and no rule judges it
     NORMAL = "normal"
 
@@ -34,6 +36,7 @@ class Freshness(StrEnum):
     GOOD = "good"
     UNCERTAIN = "uncertain"
     BAD = "bad"
+    OFF = "off"  # a bad reading whose text says that the unit is not in use
     STALE = "stale"
     NEVER = "never"
 
@@ -70,6 +73,8 @@ _MAIN_METRICS: Mapping[str, tuple[str, ...]] = {
 _MAIN_OTHERWISE = ("temperature", "status", "power")
 _STALE_INTERVALS = 3
 _STALE_WITHOUT_INTERVAL = 10 * MINUTE
+# What a unit says instead of a value while nothing is asked of it.
+_OFF_WORDS = frozenset({"off", "standby", "preheating"})
 _LACKING = frozenset({Freshness.STALE, Freshness.NEVER})
 
 OPEN_STATES = tuple(state for state in AlarmState if state is not AlarmState.NORMAL)
@@ -88,6 +93,8 @@ def freshness(point: Point, latest: Latest | None, now: int) -> Freshness:
         return Freshness.NEVER
     if now - latest.time > stale_after(point):
         return Freshness.STALE
+    if latest.quality is Quality.BAD and latest.text.strip().lower() in _OFF_WORDS:
+        return Freshness.OFF
     return {Quality.GOOD: Freshness.GOOD, Quality.UNCERTAIN: Freshness.UNCERTAIN}.get(latest.quality, Freshness.BAD)
 
 
@@ -150,6 +157,8 @@ def _decide(
         return Standing.UNANSWERED, max((one.priority for one in shown if one.priority), key=_rank, default=None)
     if alarms:
         return Standing.SET_ASIDE, None
+    if Freshness.OFF in worth:
+        return Standing.OFF, None
     if not any(known.rules_of(one.point.name) for one in points):
         return Standing.UNWATCHED, None
     return Standing.NORMAL, None

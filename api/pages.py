@@ -5,7 +5,7 @@ They call the same operations as the JSON routes and decide nothing of their own
 in the same words as the API's problem.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -24,7 +24,7 @@ from api.operations import Operations, SiteState
 from api.problems import Problem
 from api.settings import ApiSettings
 from api.view import View
-from domain.alarms import AlarmKey, AlarmState, Priority
+from domain.alarms import AlarmKey, AlarmState, Priority, Transition
 from domain.errors import NotFoundError
 from domain.ids import PointName
 from domain.records import AlarmFilter, TransitionFilter
@@ -161,7 +161,7 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             "asset.html",
             readings=state.readings,
             one=next(found for found in state.assets if found.asset.id == asset),
-            log=log,
+            log=by_event_time(log),
             ranges=tuple(RANGES),
             span=span if span in RANGES else "24h",
         )
@@ -196,7 +196,7 @@ def _alarms(routes: APIRouter, pages: Pages) -> None:
             total=total,
             page=page,
             pages=-(-total // _PER_PAGE),
-            log=log,
+            log=by_event_time(log),
             older=log[-1].id if len(log) == _LOG_PER_PAGE else None,
             chosen={"state": str(state), "priority": str(priority), "asset": asset},
             states=[one for one in AlarmState if one is not AlarmState.NORMAL],
@@ -217,6 +217,11 @@ def _acknowledge(routes: APIRouter, pages: Pages) -> None:
         response = RedirectResponse(local(answer.back), 303)
         response.set_cookie(NAME_COOKIE, answer.by.encode().hex(), _YEAR, httponly=True, samesite="lax")
         return response
+
+
+def by_event_time(log: Sequence[Transition]) -> list[Transition]:
+    """The latest event first: a backlog's transitions are found out of the order in which they happened."""
+    return sorted(log, key=lambda one: (one.at, one.id), reverse=True)
 
 
 def switched(query: Mapping[str, str], code: str) -> str:

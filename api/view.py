@@ -23,6 +23,7 @@ _STANDING_ICONS = {
     Standing.UNKNOWN: "unknown",
     Standing.UNANSWERED: "unanswered",
     Standing.SET_ASIDE: "set-aside",
+    Standing.OFF: "off",
     Standing.UNWATCHED: "unwatched",
     Standing.NORMAL: "normal",
 }

@@ -26,6 +26,7 @@ STANDINGS: Mapping[Standing, str] = {
     Standing.UNKNOWN: _("Unknown"),
     Standing.UNANSWERED: _("Unanswered"),
     Standing.SET_ASIDE: _("Set aside"),
+    Standing.OFF: _("Not in use"),
     Standing.UNWATCHED: _("No rule"),
     Standing.NORMAL: _("Normal"),
 }
@@ -87,6 +88,7 @@ FRESHNESS: Mapping[Freshness, str] = {
     Freshness.GOOD: _("measured"),
     Freshness.UNCERTAIN: _("uncertain"),
     Freshness.BAD: _("sensor fault"),
+    Freshness.OFF: _("not in use"),
     Freshness.STALE: _("too old"),
     Freshness.NEVER: _("no data yet"),
 }
@@ -101,6 +103,8 @@ POINT_STATES: Mapping[str, str] = {
     "fault": _("Fault"),
     "defrost": _("Defrosting"),
     "standby": _("Standby"),
+    "preheating": _("Preheating"),
+    "no power": _("No power"),
 }
 AGES = (
     (DAY, _("{n} d ago")),
@@ -195,7 +199,7 @@ def reading(language: Language, point: Point, latest: Latest | None) -> tuple[st
     if latest is None:
         return NOTHING, ""
     if latest.quality is Quality.BAD:
-        return latest.text or NOTHING, ""
+        return state_name(language, latest.text) or NOTHING, ""
     return value(language, point, latest.value)
 
 

@@ -27,7 +27,7 @@ from domain.times import DAY, HOUR, MINUTE, SECOND, iso
 from store.operational.store import OperationalStore
 
 MARKER = "made-by-caretaker-demo"
-HOLD_BACK = 3 * HOUR  # the last stretch is simulated when the moment of going live is known
+HOLD_BACK = 6 * HOUR  # the last stretch is simulated when the moment of going live is known: time enough to get warm
 LEAD = 6 * SECOND  # from the decision to going live: the configuration reaches ingest, the last stretch arrives
 ALARM_AFTER = 30 * SECOND  # the cold-storage alarm, after going live
 ON_DELAY = 30 * MINUTE  # of the rule `cold-storage-high` in the pack cn-canteen

@@ -8,17 +8,19 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from domain.errors import CaretakerError, InputError, Place
-from domain.times import parse_duration
+from domain.times import DAY, parse_duration
 from edge.tables import parse_tables
 from edge.toml_lines import line_numbers, line_of
+from store.influx.address import SHAPE, parse_address
 
 EMBEDDED = "embedded"
+SQLITE = "sqlite"
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -29,23 +31,56 @@ class _Part(BaseModel):
 class BrokerSettings(_Part):
     """Which MQTT broker carries the readings."""
 
-    url: str = Field(EMBEDDED, description='"embedded", or mqtt://[user:password@]host[:port] of a broker of your own')
+    url: str = Field(
+        EMBEDDED,
+        description='"embedded", or mqtt://[user:password@]host[:port] of a broker of your own; mqtts:// for TLS',
+    )
     port: Port = Field(1883, description="the embedded broker's port on the loopback address")
+    ca_file: Path | None = Field(
+        None, description="certificate (PEM) of the authority that signed the broker's; without it the system's"
+    )
+    password_file: Path | None = Field(
+        None, description="file with ingest's password on its only line; its user is that of url, else caretaker-WORKER"
+    )
 
     @field_validator("url")
     @classmethod
     def _known_scheme(cls, url: str) -> str:
-        if url != EMBEDDED and not _is_mqtt_address(url):
+        if url != EMBEDDED and not is_broker_address(url):
             # The text may hold a password: it is not repeated.
-            raise ValueError('this is not a broker: write "embedded" or mqtt://host:1883')
+            raise ValueError('this is not a broker: write "embedded" or mqtt://host:1883, or mqtts:// for TLS')
         return url
 
 
 class StoreSettings(_Part):
     """Where readings and the operational data are kept."""
 
-    series: Literal["sqlite"] = Field("sqlite", description="the store of readings")
+    series: str = Field(
+        SQLITE,
+        description='the store of readings: "sqlite", or http://user:token@host:8086/database?org=… of an InfluxDB',
+        repr=False,  # it may hold a token
+    )
+    keep_readings: str = Field(
+        "0s", description="age at which readings are replaced by 15-minute summaries, e.g. 400d; 0s keeps all of them"
+    )
     operational: Literal["sqlite"] = Field("sqlite", description="the store of journal, alarms and people's actions")
+
+    @field_validator("series")
+    @classmethod
+    def _a_store_of_readings(cls, text: str) -> str:
+        if text != SQLITE:
+            try:
+                parse_address(text)
+            except CaretakerError as error:  # which does not repeat the text: it may hold a token
+                raise ValueError(f'{error.message}; write "sqlite" or {SHAPE}') from None
+        return text
+
+    @field_validator("keep_readings")
+    @classmethod
+    def _a_time_to_keep(cls, text: str) -> str:
+        if 0 < parse_duration(text) < DAY:
+            raise ValueError("must be a day or longer, or 0s")
+        return text
 
 
 class WebSettings(_Part):
@@ -53,6 +88,7 @@ class WebSettings(_Part):
 
     host: str = Field("127.0.0.1", description="address to listen on; loopback until people can sign in")
     port: Port = Field(8420, description="port to listen on")
+    hosts: tuple[str, ...] = Field((), description="further names that browsers may call this server by")
 
 
 class NotifySettings(_Part):
@@ -119,6 +155,17 @@ class Settings(BaseSettings):
         return f"mqtt://127.0.0.1:{self.broker.port}" if self.broker.url == EMBEDDED else self.broker.url
 
     @property
+    def broker_credential(self) -> tuple[str, str]:
+        """User and password of ingest at the broker, empty without one. CaretakerError for a bad password file."""
+        if self.broker.password_file is None:
+            parts = urlsplit(self.broker_url)
+            return unquote(parts.username or ""), unquote(parts.password or "")
+        password = read_text(self.broker.password_file).rstrip("\r\n")
+        if not password:
+            raise InputError(Place(str(self.broker.password_file)), "is empty", "put the password on its only line")
+        return unquote(urlsplit(self.broker_url).username or "") or f"caretaker-{self.worker}", password
+
+    @property
     def series_path(self) -> Path:
         """The SQLite file of the readings."""
         return self.data_dir / "series.sqlite"
@@ -153,10 +200,11 @@ def load_settings(config: Path | None) -> Settings:
     return _anchored(settings, path.parent if path else Path())
 
 
-def _is_mqtt_address(url: str) -> bool:
+def is_broker_address(url: str) -> bool:
+    """Whether this is `mqtt://` or `mqtts://` and a host that a client can connect to."""
     try:
         parts = urlsplit(url)
-        return parts.scheme == "mqtt" and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number, or beyond 65535
         return False
 
@@ -187,12 +235,14 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     def anchor(path: Path) -> Path:
         return path if path.is_absolute() else base / path
 
+    files = {name: anchor(path) for name in ("ca_file", "password_file") if (path := getattr(settings.broker, name))}
     rules = tuple(name if name.startswith("pack:") else str(anchor(Path(name))) for name in settings.rules)
     return settings.model_copy(
         update={
             "data_dir": anchor(settings.data_dir),
             "sites": tuple(anchor(site) for site in settings.sites),
             "rules": rules,
+            "broker": settings.broker.model_copy(update=files),
         }
     )
 

@@ -16,9 +16,10 @@ def web(config: Config = None) -> None:
     set_up_logging(settings.log.level, settings.log.format, "web")
     if supervised():
         end_with_parent()
+    limits = ApiSettings(hosts=settings.web.hosts, cache_dir=settings.data_dir / "cache")
     console, series = open_console(settings), open_series(settings)
     try:
-        app = create_app(console, series, clock=now_ms, settings=ApiSettings(cache_dir=settings.data_dir / "cache"))
+        app = create_app(console, series, clock=now_ms, settings=limits)
         serve(app, settings.web.host, settings.web.port)
     finally:
         series.close()

@@ -1,5 +1,6 @@
 """How an asset stands: unknown is never green, and what is wrong comes first."""
 
+import math
 from typing import Any
 
 import pytest
@@ -49,6 +50,16 @@ def test_it_turns_unknown_three_intervals_after_its_last_reading(bench: Any) -> 
 
 def test_a_bad_reading_is_a_sensor_fault_and_outweighs_missing_data(bench: Any) -> None:
     bench.measured("fridge-1/temperature", 85.0, quality=Quality.BAD, text="85")
+    assert stand(bench).standing is Standing.FAULT
+
+
+@pytest.mark.parametrize("text", ["off", " Off", "standby", "preheating"])
+def test_a_unit_that_says_it_is_off_is_neither_faulty_nor_normal(bench: Any, text: str) -> None:
+    bench.all_measured()
+    bench.measured("fridge-1/temperature", math.nan, quality=Quality.BAD, text=text)
+    one = stand(bench)
+    assert (one.standing, one.main.freshness) == (Standing.OFF, Freshness.OFF)
+    bench.measured("fridge-1/door", 0.0, quality=Quality.BAD, text="offline")
     assert stand(bench).standing is Standing.FAULT
 
 

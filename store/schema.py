@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -18,7 +19,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
 )
+
+from store.operational.plain import plain_text
 
 metadata = MetaData(
     naming_convention={
@@ -37,8 +41,19 @@ def _key(name: str) -> Column[str]:
     return Column(name, String(127), primary_key=True)
 
 
+class _PlainText(TypeDecorator[str]):
+    """A text of any length, made plain on its way in."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """SQLAlchemy's hook: the value that is written."""
+        return None if value is None else plain_text(value)
+
+
 def _text(name: str, default: str | None = None) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
+    return Column(name, _PlainText, nullable=False, server_default=default)
 
 
 def _number(name: str, nullable: bool = False, default: str | None = None) -> Column[int]:

@@ -115,7 +115,8 @@ def _child(folder: Path) -> Iterator[Server]:
     if user:
         shutil.chown(folder, user, user)
     arguments = ["--pgdata", data, "--username", "tests", "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
-    subprocess.run([initdb, *arguments], check=True, capture_output=True, user=user, group=user, cwd="/")
+    language = ["--locale-provider", "icu", "--icu-locale", "en-US"]  # sorts unlike SQLite, as many servers do
+    subprocess.run([initdb, *arguments, *language], check=True, capture_output=True, user=user, group=user, cwd="/")
     with (data / "postgresql.conf").open("a") as file:
         file.write(CONFIGURATION + f"port = {port}\n")
     url = f"postgresql://tests@127.0.0.1:{port}/postgres"

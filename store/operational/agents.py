@@ -1,4 +1,7 @@
-"""Who is there: agents as they announced themselves, the board's newest readings, processes' signs of life."""
+"""Who is there: agents as they announced themselves, the board's newest readings, processes' signs of life.
+
+Names are sorted here, because each PostgreSQL sorts texts by its own language.
+"""
 
 from collections.abc import Sequence
 
@@ -6,6 +9,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from domain.readings import Quality
 from domain.records import AgentRow, Commit, Latest, ProcessRow
+from store.operational.plain import plain_number
 from store.operational.upsert import new_column, upsert
 from store.schema import agents, latest, positions, processes
 
@@ -37,8 +41,10 @@ def load_agents(connection: Connection, site: str) -> list[AgentRow]:
     place, agent = positions.c, agents.c
     same = and_(place.site == agent.site, place.agent == agent.agent, place.boot == agent.boot)
     statement = select(agents, place.through).outerjoin(positions, same).where(agent.site == site)
-    rows = connection.execute(statement.order_by(agents.c.agent))
-    return [AgentRow(r.agent, r.online, r.since, r.boot, r.through or 0, r.birth) for r in rows]
+    found = [
+        AgentRow(r.agent, r.online, r.since, r.boot, r.through or 0, r.birth) for r in connection.execute(statement)
+    ]
+    return sorted(found, key=lambda row: row.agent)
 
 
 def flush_latest(connection: Connection, site: str, rows: Sequence[Latest]) -> None:
@@ -49,10 +55,10 @@ def flush_latest(connection: Connection, site: str, rows: Sequence[Latest]) -> N
             newest[row.point] = row
     values = [
         {
-            "site": site, "point": row.point, "time": row.time, "value": row.value, "quality": row.quality,
-            "received": row.received, "text": row.text,
+            "site": site, "point": row.point, "time": row.time, "value": plain_number(row.value),
+            "quality": row.quality, "received": row.received, "text": row.text,
         }
-        for row in newest.values()
+        for row in sorted(newest.values(), key=lambda row: row.point)
     ]  # fmt: skip
     columns = ("time", "value", "quality", "received", "text")
     upsert(connection, latest, values, columns, new_column("time") > latest.c.time)
@@ -60,11 +66,11 @@ def flush_latest(connection: Connection, site: str, rows: Sequence[Latest]) -> N
 
 def load_latest(connection: Connection, site: str) -> list[Latest]:
     """The newest reading of every point, by point."""
-    rows = connection.execute(select(latest).where(latest.c.site == site).order_by(latest.c.point))
-    return [
+    found = [
         Latest(r.point, r.time, float("nan") if r.value is None else r.value, Quality(r.quality), r.received, r.text)
-        for r in rows
+        for r in connection.execute(select(latest).where(latest.c.site == site))
     ]
+    return sorted(found, key=lambda row: row.point)
 
 
 def beat(connection: Connection, process: ProcessRow) -> None:
@@ -78,8 +84,8 @@ def beat(connection: Connection, process: ProcessRow) -> None:
 
 def load_processes(connection: Connection) -> list[ProcessRow]:
     """Every process that gave a sign of life, by name."""
-    rows = connection.execute(select(processes).order_by(processes.c.name))
-    return [ProcessRow(r.name, r.pid, r.started_at, r.beat_at, r.info) for r in rows]
+    found = [ProcessRow(r.name, r.pid, r.started_at, r.beat_at, r.info) for r in connection.execute(select(processes))]
+    return sorted(found, key=lambda row: row.name)
 
 
 def _text(document: bytes) -> str:

@@ -16,6 +16,7 @@ from domain.errors import ConflictError, IllegalTransitionError, NotFoundError
 from domain.lifecycle import apply
 from domain.records import AlarmFilter
 from store.operational import audit, transitions
+from store.operational.plain import plain_number
 from store.operational.upsert import upsert
 from store.schema import alarms
 
@@ -93,6 +94,7 @@ def save(connection: Connection, changed: Sequence[Alarm]) -> None:
             "point": alarm.key.point,
             "overlays": msgspec.json.encode(alarm.overlays).decode(),
             **{name: getattr(alarm, name) for name in _STATE_COLUMNS},
+            "value": plain_number(alarm.value),
         }
         for alarm in changed
     ]

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select
 
 from domain.alarms import Transition
 from store.operational import transitions as log
+from store.operational.plain import plain_number, plain_text
 from store.schema import audit
 
 GENESIS = "0" * 64
@@ -32,8 +33,9 @@ Entry = dict[str, object]
 def append(
     connection: Connection, site: str, at: int, by: str, action: str, subject: str, detail: dict[str, object]
 ) -> None:
-    """Add one entry to the site's chain; the caller holds a writing transaction."""
-    body: Entry = {"site": site, "at": at, "by": by, "action": action, "subject": subject, "detail": detail}
+    """Add one entry to the site's chain; the caller holds a writing transaction, and the site's lock."""
+    who, what = plain_text(by), plain_text(subject)
+    body: Entry = {"site": site, "at": at, "by": who, "action": action, "subject": what, "detail": detail}
     previous = head(connection, site)
     row = {**body, "detail": canonical(detail).decode(), "previous": previous, "hash": _hash(previous, body)}
     connection.execute(insert(audit), [row])
@@ -101,9 +103,7 @@ def _digest(transitions: Sequence[Transition]) -> str:
 
 def _sealed(transition: Transition) -> Entry:
     seal: Entry = {name: getattr(transition, name) for name in _SEALED}
-    # As a database gives it back: a float, and no negative zero.
-    value = None if transition.value is None else float(transition.value) + 0.0
-    return {**seal, "value": value}
+    return {**seal, "value": plain_number(transition.value)}
 
 
 def _covers(connection: Connection, detail: str) -> bool:

@@ -10,6 +10,7 @@ from domain.catalogue_file import load_catalogue
 from domain.errors import InputError, NotFoundError
 from domain.records import Discovery, Revision
 from store.operational import audit
+from store.operational.plain import plain_number
 from store.operational.upsert import new_column, upsert
 from store.schema import commissioning, discoveries, rules_revisions, site_revisions
 
@@ -20,8 +21,7 @@ Documents = Sequence[tuple[str, str]]
 
 def sites(connection: Connection) -> list[str]:
     """Ids of the sites that have a catalogue."""
-    rows = connection.execute(select(site_revisions.c.site).distinct().order_by(site_revisions.c.site))
-    return list(rows.scalars())
+    return sorted(connection.execute(select(site_revisions.c.site).distinct()).scalars())
 
 
 def site_revision(connection: Connection, site: str, number: int | None) -> Revision | None:
@@ -78,7 +78,8 @@ def discover(connection: Connection, site: str, found: Sequence[Discovery]) -> N
             known.add(item.point)
             rows[item.point] = {
                 "site": site, "point": item.point, "agent": item.agent, "unit": item.unit,
-                "first_seen": item.first_seen, "last_seen": item.last_seen, "value": item.value,
+                "first_seen": item.first_seen, "last_seen": item.last_seen,
+                "value": plain_number(item.value),
             }  # fmt: skip
     newer = new_column("last_seen") >= discoveries.c.last_seen
     upsert(connection, discoveries, list(rows.values()), ("agent", "unit", "last_seen", "value"), newer)
@@ -86,11 +87,11 @@ def discover(connection: Connection, site: str, found: Sequence[Discovery]) -> N
 
 def load_discoveries(connection: Connection, site: str) -> list[Discovery]:
     """The listed points, by name."""
-    rows = connection.execute(select(discoveries).where(discoveries.c.site == site).order_by(discoveries.c.point))
-    return [
+    found = [
         Discovery(r.site, r.point, r.agent, r.unit, r.first_seen, r.last_seen, NAN if r.value is None else r.value)
-        for r in rows
+        for r in connection.execute(select(discoveries).where(discoveries.c.site == site))
     ]
+    return sorted(found, key=lambda row: row.point)
 
 
 def _require(connection: Connection, site: str) -> None:

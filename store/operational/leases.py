@@ -58,8 +58,8 @@ def check(connection: Connection, commit: Commit) -> None:
 
 def load(connection: Connection) -> list[Lease]:
     """Every lease, by site."""
-    rows = connection.execute(select(leases).order_by(leases.c.site))
-    return [Lease(row.site, row.worker, row.epoch, row.until) for row in rows]
+    found = [Lease(row.site, row.worker, row.epoch, row.until) for row in connection.execute(select(leases))]
+    return sorted(found, key=lambda lease: lease.site)
 
 
 def server_time(connection: Connection) -> int:

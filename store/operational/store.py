@@ -20,6 +20,7 @@ from domain.records import (
     Lease,
     Position,
     ProcessRow,
+    Purgeable,
     Revision,
     SentNotice,
     TransitionFilter,
@@ -36,6 +37,7 @@ from store.operational import (
     letters,
     locks,
     notices,
+    retention,
     transitions,
 )
 from store.operational.leases import LeaseClock
@@ -292,6 +294,21 @@ class OperationalStore:
         """The hash of each chain's newest entry, by site: keep it elsewhere, and a cut-off end shows."""
         with self._database.read() as connection:
             return audit.heads(connection)
+
+    def purge_before(self, site: str, what: Purgeable, before: int, by: str, now: int) -> int:
+        """Delete what is older than `before`, in short transactions, each audited; how many.
+
+        CaretakerError when records of this kind are kept for longer: see `retention.KEPT_FOR`.
+        """
+        retention.check(what, before, now)
+        deleted = 0
+        while True:
+            with self._database.write() as connection:
+                locks.site(connection, site)
+                chunk = retention.purge(connection, site, what, before, by, now)
+            if chunk == 0:
+                return deleted
+            deleted += chunk
 
     # Outbox
 

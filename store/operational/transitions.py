@@ -17,6 +17,7 @@ from domain.alarms import (
 )
 from domain.records import Excursion, TransitionFilter
 from store.operational import locks
+from store.operational.plain import plain_number, plain_text
 from store.schema import excursions, notification_outbox, transitions
 
 _PLAIN = tuple(field.name for field in fields(Transition) if field.name not in ("key", "id"))
@@ -30,6 +31,7 @@ def append(connection: Connection, news: Sequence[Transition]) -> tuple[Transiti
     """
     if not news:
         return ()
+    news = [_plain(transition) for transition in news]
     locks.log(connection)
     statement = insert(transitions).returning(transitions.c.id, sort_by_parameter_order=True)
     ids = connection.execute(statement, [_row(transition) for transition in news]).scalars().all()
@@ -146,6 +148,12 @@ def find_excursions(connection: Connection, site: str, point: str | None, start:
         )
         for row in connection.execute(statement.order_by(table.start, table.id))
     ]
+
+
+def _plain(transition: Transition) -> Transition:
+    """As the database gives it back: what is sealed must not differ from what is read."""
+    by, note = plain_text(transition.by), plain_text(transition.note)
+    return replace(transition, by=by, note=note, value=plain_number(transition.value))
 
 
 def _row(transition: Transition) -> dict[str, object]:

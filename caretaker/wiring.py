@@ -4,13 +4,14 @@ Every function is one straight line from settings to an object; nothing happens 
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from caretaker.settings import Settings, read_text
+from caretaker.settings import SQLITE, Settings, read_text
 from domain.catalogue import Catalogue, Label
 from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
@@ -19,8 +20,12 @@ from rules.engine import Engine
 from rules.loading import load_documents, load_revision
 from rules.model import RuleSet
 from rules.packs import load_pack_text
+from store.influx.address import parse_address
+from store.influx.store import InfluxSeriesStore
 from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
+
+AREAS_FOR_SECONDS = 60.0
 
 
 def open_operational(settings: Settings) -> OperationalStore:
@@ -36,10 +41,25 @@ def open_console(settings: Settings) -> OperationalStore:
 
 
 def open_series(settings: Settings) -> SeriesStore:
-    """The store of readings. CaretakerError when it cannot be opened."""
+    """The store of readings. CaretakerError when it cannot be opened; a server is not asked before the first use."""
+    if settings.stores.series != SQLITE:
+        return InfluxSeriesStore(parse_address(settings.stores.series), area_lookup(settings))
     _make_data_dir(settings)
     with _explained(settings.series_path):
         return SqliteSeriesStore(settings.series_path)
+
+
+def area_lookup(settings: Settings) -> Callable[[str], dict[str, str]]:
+    """Asset -> area of a site as its newest catalogue says, for the readings' tags; looked up once a minute."""
+    known: dict[str, tuple[float, dict[str, str]]] = {}
+
+    def areas(site: str) -> dict[str, str]:
+        now = time.monotonic()
+        if site not in known or now - known[site][0] > AREAS_FOR_SECONDS:
+            known[site] = (now, _areas(settings, site))
+        return known[site][1]
+
+    return areas
 
 
 def judge_factory(series: SeriesStore) -> Callable[[str], Judge]:
@@ -97,6 +117,18 @@ def apply_configured(settings: Settings, store: OperationalStore, now: int) -> l
             store.commission(catalogue.site, catalogue.commissioned_at or now, "caretaker up", now)
         store.apply_rules(catalogue.site, rules, "caretaker up", now)
     return store.sites()
+
+
+def _areas(settings: Settings, site: str) -> dict[str, str]:
+    store = open_operational(settings)
+    try:
+        revision = store.site_revision(site)
+    finally:
+        store.close()
+    if revision is None:
+        return {}
+    catalogue = load_catalogue(revision.documents[0][1], revision.documents[0][0])
+    return {asset.id: asset.area for asset in catalogue.assets}
 
 
 @contextmanager

@@ -23,6 +23,7 @@ _CONFIGURATION: dict[str, Any] = {
 async def serve(port: int) -> None:
     """Run the broker on 127.0.0.1 until SIGTERM or SIGINT. CaretakerError when the port is taken."""
     logging.getLogger("amqtt").setLevel(logging.ERROR)
+    logging.getLogger("amqtt.broker").addFilter(_worth_saying)
     logging.getLogger("transitions").setLevel(logging.ERROR)
     listener = {"type": "tcp", "bind": f"127.0.0.1:{port}", "max_connections": 200}
     broker = Broker({**_CONFIGURATION, "listeners": {"default": listener}})
@@ -39,3 +40,8 @@ async def serve(port: int) -> None:
         ) from error
     await stop.wait()
     await broker.shutdown()
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Not: a connection that says nothing (a probe of the port), and a failed start, which becomes our own error."""
+    return not record.getMessage().startswith(("No data from", "Broker startup failed"))

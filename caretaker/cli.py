@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("backup", "backup"),
     "restore": ("backup", "restore"),
 }
-GROUPS: dict[str, tuple[str, str]] = {"site": ("site", "app"), "rules": ("rules", "app")}
+GROUPS: dict[str, tuple[str, str]] = {"site": ("site", "app"), "rules": ("rules", "app"), "agents": ("agents", "app")}
 # What `caretaker[server]` adds to the agent, as it is imported.
 SERVER_PARTS = frozenset({
     "alembic", "amqtt", "apprise", "babel", "fastapi", "influxdb_client", "jinja2", "multipart", "numpy",

@@ -4,6 +4,7 @@ Checks only read (opening the stores migrates them, as any start would). The ord
 would look: settings, folder, broker, stores, sites, processes, agents, what was refused.
 """
 
+import ipaddress
 import shutil
 import socket
 from collections.abc import Iterator
@@ -100,7 +101,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
 
 def _broker(settings: Settings) -> Iterator[Finding]:
     url = urlsplit(settings.broker_url)
-    host, port = url.hostname or "127.0.0.1", url.port or 1883
+    host, port = url.hostname or "127.0.0.1", url.port or (8883 if url.scheme == "mqtts" else 1883)
     kind = "embedded broker" if settings.broker.url == EMBEDDED else "broker"
     try:
         socket.create_connection((host, port), timeout=3).close()
@@ -111,6 +112,40 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         yield Finding(verdict, f"{kind} {host}:{port} does not answer: {error}", remedy)
     else:
         yield Finding(Verdict.OK, f"{kind} {host}:{port} answers")
+    yield from _broker_security(settings, host)
+
+
+def _broker_security(settings: Settings, host: str) -> Iterator[Finding]:
+    """Whoever reaches a broker without credentials can invent readings and silence alarms."""
+    try:
+        user, _ = settings.broker_credential
+    except CaretakerError as error:
+        yield Finding(Verdict.WRONG, f"broker.password_file: {error.message}", error.remedy)
+        return
+    encrypted = settings.broker_url.startswith("mqtts:")
+    if not _is_loopback(host):
+        if not user:
+            yield Finding(
+                Verdict.WARNING, f"the broker {host} is used without credentials: anybody there can publish and read",
+                "docs/brokers.md secures it step by step (caretaker agents prepare)",
+            )  # fmt: skip
+        elif not encrypted:
+            yield Finding(
+                Verdict.WARNING, f"the password for the broker {host} crosses the network in clear",
+                "use TLS: broker.url = mqtts://…, see docs/brokers.md",
+            )  # fmt: skip
+    path = settings.broker.password_file
+    if path is not None and path.stat().st_mode & 0o077:
+        yield Finding(Verdict.WARNING, f"others can read the password file {path}", f"chmod 600 {path}")
+    if settings.broker.ca_file is not None and not encrypted:
+        yield Finding(Verdict.WARNING, "broker.ca_file is set, but the connection is not encrypted", "write mqtts://")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _stores(settings: Settings, store: OperationalStore) -> Iterator[Finding]:

@@ -42,6 +42,8 @@ UNSTORED = 10_000  # readings kept in memory while the disk refuses them; beyond
 CLOCK_EVERY = MINUTE
 FLUSH_FOR = 2 * SECOND
 LONGEST_WAIT = 1 * SECOND
+UNANSWERED = 2 * MINUTE  # of published packs without any progress, before the log says so
+UNANSWERED_AGAIN = 10 * MINUTE
 
 _log = structlog.get_logger("edge.agent")
 
@@ -69,6 +71,7 @@ class Agent:
         self._clock_state = ClockState.UNKNOWN
         self._clock_at = 0
         self._connected = False
+        self._answer_by = 0
         self._birth = b""
 
     @property
@@ -94,6 +97,7 @@ class Agent:
             self._sample()
             self._stream()
             self._publish()
+            self._miss_receipts()
         except OutboxCorruptError as error:
             self._recover(str(error))
         except sqlite3.OperationalError as error:
@@ -125,6 +129,7 @@ class Agent:
         for event in events:
             if event.kind is EventKind.CONNECTED:
                 self._connected = True
+                self._answer_by = self._clock.tick() + UNANSWERED
                 self._publisher.on_connect(self._clock.tick())
                 self._announce()
             elif event.kind is EventKind.DISCONNECTED:
@@ -139,7 +144,9 @@ class Agent:
             _log.warning("a receipt cannot be read", reason=receipt.detail)
             return
         outcome = self._publisher.on_receipt(receipt.boot, receipt.through, self._clock.tick())
-        if outcome is not ReceiptOutcome.PROGRESS:
+        if outcome is ReceiptOutcome.PROGRESS:
+            self._answer_by = self._clock.tick() + UNANSWERED
+        else:
             _log.debug("receipt", outcome=outcome, boot=receipt.boot, through=receipt.through)
 
     def _announce(self) -> None:
@@ -221,6 +228,20 @@ class Agent:
             )
             topic = readings_topic(self._config.site, self._config.agent, self._publisher.boot, pack.seq)
             self._link.publish(topic, payload)
+
+    def _miss_receipts(self) -> None:
+        """Say in words that nobody answers: MQTT 3.1.1 acknowledges even what the broker's rights then throw away."""
+        tick = self._clock.tick()
+        if not (self._connected and self._publisher.waiting):
+            self._answer_by = tick + UNANSWERED
+        elif tick >= self._answer_by:
+            self._answer_by = tick + UNANSWERED_AGAIN
+            user = self._config.broker.user or "nobody (without credentials)"
+            _log.error(
+                "the broker takes the packs but no receipt comes; readings are kept here. Does ingest run, does it "
+                "know this site, and may this user publish for this site and agent?",
+                user=user, site=self._config.site, agent=self._config.agent, held=self._outbox.held,
+            )  # fmt: skip
 
     def _recover(self, why: str) -> None:
         """The outbox is damaged: begin a new one under a new boot, so that numbers and rows agree again."""

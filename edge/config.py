@@ -4,6 +4,7 @@ Every key is described in docs/edge.md. A mistake is an `InputError` that names 
 (the configuration and the password file), no environment.
 """
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,7 +13,7 @@ from domain.errors import InputError, Place
 from edge.tables import Table, parse_tables
 
 KEYS = (
-    "site", "agent", "broker", "password_file", "data_dir", "sample_interval", "trust_clock", "produced_log",
+    "site", "agent", "broker", "password_file", "ca_file", "data_dir", "sample_interval", "trust_clock", "produced_log",
     "outbox", "source",
 )  # fmt: skip
 OUTBOX_KEYS = ("max_bytes", "max_age")
@@ -25,13 +26,14 @@ _SCHEMES = {"mqtt": 1883, "mqtts": 8883}
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the MQTT broker listens, and as whom to connect; `tls` with the system's authorities."""
+    """Where the MQTT broker listens, and as whom to connect; `tls` trusts `ca_file` alone, without it the system's."""
 
     host: str
     port: int
     tls: bool = False
     user: str = ""
     password: str = ""
+    ca_file: Path | None = None
 
     def __repr__(self) -> str:
         scheme = "mqtts" if self.tls else "mqtt"
@@ -111,7 +113,23 @@ def _broker(root: Table) -> Broker:
         password = _password(root)
         if not url.username:
             raise root.error("password_file without a user", 'write broker = "mqtt://user@host"', "broker")
-    return Broker(host, port or _SCHEMES[url.scheme], url.scheme == "mqtts", unquote(url.username or ""), password)
+    tls = url.scheme == "mqtts"
+    authority = _authority(root, tls) if "ca_file" in root else None
+    return Broker(host, port or _SCHEMES[url.scheme], tls, unquote(url.username or ""), password, authority)
+
+
+def _authority(root: Table, tls: bool) -> Path:
+    """The certificate of the authority to trust, tried once, so that `--check` finds a bad one."""
+    path = root.path("ca_file")
+    if not tls:
+        raise root.error("ca_file without TLS", 'write broker = "mqtts://…"', "ca_file")
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except OSError as error:  # ssl.SSLError, for a file without a certificate, is one too
+        said = error.strerror or str(error)
+        hint = "copy the authority's certificate (PEM) from the server, e.g. ca.crt"
+        raise root.error(f"ca_file {path} cannot be used: {said}", hint, "ca_file") from None
+    return path
 
 
 def _password(root: Table) -> str:

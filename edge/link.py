@@ -6,6 +6,8 @@ knocking at a restarted broker all at once.
 """
 
 import random
+import ssl
+import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -93,10 +95,13 @@ class MqttLink:
         if broker.user:
             self._client.username_pw_set(broker.user, broker.password)
         if broker.tls:
-            self._client.tls_set()
+            authority = None if broker.ca_file is None else str(broker.ca_file)
+            self._client.tls_set_context(ssl.create_default_context(cafile=authority))
         self._client.suppress_exceptions = True  # paho logs what a callback raises, its thread goes on
         self._client.on_pre_connect = self._on_pre_connect
         self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
@@ -159,6 +164,16 @@ class MqttLink:
         client.subscribe(self._subscription, qos=1)
         _log.info("connected", broker=repr(self._broker))
         self._happened(Event(EventKind.CONNECTED))
+
+    def _on_connect_fail(self, client: paho.Client, userdata: object) -> None:
+        # paho calls this while it handles what went wrong, and does not say what.
+        _log.warning("the broker cannot be reached; tried again", broker=repr(self._broker), error=str(sys.exception()))
+
+    def _on_subscribe(
+        self, client: paho.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            _log.error("the broker refused the agent's receipts; check this user's rights", topic=self._subscription)
 
     def _on_disconnect(
         self, client: paho.Client, userdata: object, flags: paho.DisconnectFlags, reason: ReasonCode,

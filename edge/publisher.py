@@ -94,6 +94,11 @@ class Publisher:
         return not self._flight and self._outbox.held == 0
 
     @property
+    def waiting(self) -> bool:
+        """Whether something was handed out that is not receipted."""
+        return bool(self._flight)
+
+    @property
     def through(self) -> int:
         """The newest pack that is receipted."""
         return self._through

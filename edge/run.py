@@ -18,7 +18,7 @@ from edge.outbox import Outbox
 from edge.sampling import Sampler
 from edge.sources.registry import Factory, build
 from wire.messages import OnlineState, Status, encode_status
-from wire.topics import receipt_topic, status_topic
+from wire.topics import client_id, receipt_topic, status_topic
 
 OUTBOX_FILE = "outbox.db"
 
@@ -52,7 +52,7 @@ def run(path: Path, extra: Mapping[str, Factory], *, until_done: bool = False) -
     will = encode_status(Status(OnlineState.OFFLINE, boot))
     link = MqttLink(
         config.broker,
-        f"{config.site}-{config.agent}",
+        client_id(config.site, config.agent),
         receipt_topic(config.site, config.agent),
         (status_topic(config.site, config.agent), will),
     )

@@ -128,6 +128,11 @@ def ingest_filters(site: str | None = None) -> tuple[str, ...]:
     return (f"{agents}/readings/#", f"{agents}/birth", f"{agents}/status")
 
 
+def client_id(site: str, agent: str) -> str:
+    """An agent's MQTT client id, which is also its user name: no id has a dot, so no two agents share one."""
+    return f"{check_id(site, 'site')}.{check_id(agent, 'agent')}"
+
+
 def agent_filter(site: str, agent: str) -> str:
     """What an agent subscribes to (QoS 1): its own receipt."""
     return receipt_topic(site, agent)

@@ -19,9 +19,13 @@ def ingest(config: Config = None) -> None:
     if supervised():
         end_with_parent()
     stop = stop_on_signals()
+    user, password = settings.broker_credential
     limits = IngestSettings(
         settings.broker_url,
         worker=settings.worker,
+        broker_user=user,
+        broker_password=password,
+        broker_ca=settings.broker.ca_file,
         journal_bytes=settings.ingest.journal_max_mb * 1024 * 1024,
         snapshot_every=parse_duration(settings.ingest.snapshot_every),
     )

@@ -12,10 +12,10 @@ from playwright.sync_api import sync_playwright
 IMAGES = Path(__file__).parent / "images"
 # name, path, language, colour scheme, width and height in CSS pixels
 SHOTS = (
-    ("board-en", "/", "en", "light", 1280, 860),
-    ("board-zh-dark", "/", "zh", "dark", 1280, 860),
+    ("board-en", "/", "en", "light", 1440, 900),
+    ("board-zh-dark", "/", "zh", "dark", 1440, 900),
     ("board-zh-phone", "/", "zh", "light", 390, 844),
-    ("asset-en", "/assets/fridge-1?range=24h", "en", "light", 1280, 860),
+    ("asset-en", "/assets/fridge-1?range=24h", "en", "light", 1440, 900),
 )
 
 

@@ -21,6 +21,7 @@ from store.influx.address import SHAPE, parse_address
 
 EMBEDDED = "embedded"
 SQLITE = "sqlite"
+_BROKER_FILES = ("ca_file", "password_file", "files_dir")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -41,6 +42,9 @@ class BrokerSettings(_Part):
     )
     password_file: Path | None = Field(
         None, description="file with ingest's password on its only line; its user is that of url, else caretaker-WORKER"
+    )
+    files_dir: Path | None = Field(
+        None, description="folder of Mosquitto's files, written by caretaker agents; without it mosquitto in data_dir"
     )
 
     @field_validator("url")
@@ -235,7 +239,7 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     def anchor(path: Path) -> Path:
         return path if path.is_absolute() else base / path
 
-    files = {name: anchor(path) for name in ("ca_file", "password_file") if (path := getattr(settings.broker, name))}
+    files = {name: anchor(path) for name in _BROKER_FILES if (path := getattr(settings.broker, name))}
     rules = tuple(name if name.startswith("pack:") else str(anchor(Path(name))) for name in settings.rules)
     return settings.model_copy(
         update={

@@ -52,6 +52,10 @@ def test_the_environment_wins_over_the_file_and_leaves_the_rest(
     ("text", "line", "words"),
     [
         ("[broker]\nurl = 'http://x'\n", 2, "mqtt://host:1883"),
+        ("[broker]\nurl = 'mqtt://'\n", 2, "mqtt://host:1883"),
+        ("[broker]\nurl = 'mqtt://host:99999'\n", 2, "mqtt://host:1883"),
+        ("[broker]\nurl = 'mqtt://li:secret@host:many'\n", 2, "mqtt://host:1883"),
+        ("[web]\nport = 0\n", 2, "greater than or equal to 1"),
         ("[web]\n\nport = 99999\n", 3, "less than or equal to 65535"),
         ("data_dir = 'x'\ndata_dri = 'x'\n", 2, "no such setting"),
         ("[ingest]\nsnapshot_every = '60'\n", 2, "not a duration"),
@@ -67,6 +71,7 @@ def test_a_slip_in_the_file_is_named_with_its_line(tmp_path: Path, text: str, li
         load_settings(path)
     assert (caught.value.place.file, caught.value.place.line) == (str(path), line)
     assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
     assert caught.value.remedy
 
 

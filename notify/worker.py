@@ -100,6 +100,7 @@ class Worker:
         on_the_way = {notice.transition.id for delivery in self._deliveries for notice in delivery.notices}
         pending = self._outbox.pending_notices(TAKEN_AT_ONCE + len(on_the_way) + len(self._waiting))
         told: list[Notice] = []
+        untold: list[SentNotice] = []
         waiting: set[int] = set()
         for transition in pending:
             if transition.id in on_the_way:
@@ -112,9 +113,10 @@ class Worker:
                 case Action.WAIT:
                     waiting.add(transition.id)
                 case Action.NONE:
-                    self._outbox.settle_notice(SentNotice(transition.id, str(verdict), "", now, ""))
+                    untold.append(SentNotice(transition.id, str(verdict), "", now, ""))
                 case Action.PAGE | Action.SUMMARY:
                     told.append(Notice(transition, verdict))
+        self._outbox.settle_notices(untold)
         self._waiting = waiting
         return told
 
@@ -161,8 +163,12 @@ class Worker:
         said = {channel.name: delivery.outcomes.get(channel.name, "not asked") for channel in self._channels}
         channels = ", ".join(said)
         outcome = "; ".join(f"{name} {word}" for name, word in said.items()) or "no channel"
-        for notice in delivery.notices:
-            self._outbox.settle_notice(SentNotice(notice.transition.id, str(notice.verdict), channels, now, outcome))
+        self._outbox.settle_notices(
+            [
+                SentNotice(notice.transition.id, str(notice.verdict), channels, now, outcome)
+                for notice in delivery.notices
+            ]
+        )
 
     def _catalogue(self, site: str) -> Catalogue | None:
         """The names of the site's present revision; None when there is none, or none that can be read."""

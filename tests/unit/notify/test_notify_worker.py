@@ -1,7 +1,7 @@
 """The loop: each transition is decided once, sent, and settled when the channels have answered."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -33,6 +33,7 @@ class FakeOutbox:
     def __init__(self) -> None:
         self.pending: list[Transition] = []
         self.settled: list[SentNotice] = []
+        self.transactions = 0
         self.alarms: dict[tuple[str, AlarmKey], Alarm] = {}
         self.revisions: dict[str, Revision] = {}
         self.beats: list[ProcessRow] = []
@@ -41,10 +42,16 @@ class FakeOutbox:
         return self.pending[:limit]
 
     def settle_notice(self, notice: SentNotice) -> None:
+        self.settle_notices([notice])
+
+    def settle_notices(self, notices: Sequence[SentNotice]) -> None:
+        settled = {notice.transition_id for notice in notices}
+        assert len(settled) == len(notices), "settled twice at once"
         before = len(self.pending)
-        self.pending = [transition for transition in self.pending if transition.id != notice.transition_id]
-        assert len(self.pending) == before - 1, "settled twice, or never there"
-        self.settled.append(notice)
+        self.pending = [transition for transition in self.pending if transition.id not in settled]
+        assert len(self.pending) == before - len(settled), "settled twice, or never there"
+        self.settled += notices
+        self.transactions += bool(notices)
 
     def notices(self, limit: int) -> Iterator[SentNotice]:
         return iter(self.settled[::-1][:limit])
@@ -230,6 +237,16 @@ def test_a_channel_that_hangs_costs_each_round_one_attempt_after_the_others_were
     assert order.count("hanging") == 1
 
 
+def test_a_message_settles_its_transitions_at_once_and_so_do_those_that_nobody_is_told_of(outbox: FakeOutbox) -> None:
+    outbox.put(*(raised(number, f"fridge-{number}") for number in range(1, 6)))
+    worker = Worker(outbox, [FakeChannel("wecom")])
+    worker.step(NOON)
+    assert (len(outbox.settled), outbox.transactions) == (5, 1)
+    outbox.put(*(raised(number, f"fridge-{number - 5}") for number in range(6, 11)))  # chatter: nobody is told again
+    worker.step(NOON + 1_000)
+    assert (len(outbox.settled), outbox.transactions) == (10, 2)
+
+
 def test_a_process_that_died_between_sending_and_settling_sends_again(outbox: FakeOutbox) -> None:
     channel = FakeChannel("wecom")
     outbox.put(raised(1))
@@ -237,13 +254,14 @@ def test_a_process_that_died_between_sending_and_settling_sends_again(outbox: Fa
     class DiedError(RuntimeError):
         pass
 
-    def die(notice: SentNotice) -> None:
-        raise DiedError
+    def die(notices: Sequence[SentNotice]) -> None:
+        if notices:
+            raise DiedError
 
-    settle, outbox.settle_notice = outbox.settle_notice, die  # type: ignore[method-assign]  # the crash
+    settle, outbox.settle_notices = outbox.settle_notices, die  # type: ignore[method-assign]  # the crash
     with pytest.raises(DiedError):
         Worker(outbox, [channel]).step(NOON)
-    outbox.settle_notice = settle  # type: ignore[method-assign]  # the restart
+    outbox.settle_notices = settle  # type: ignore[method-assign]  # the restart
     Worker(outbox, [channel]).step(NOON + 1_000)
     assert len(channel.sent) == 2
     assert len(outbox.settled) == 1

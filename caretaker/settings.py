@@ -67,7 +67,11 @@ class StoreSettings(_Part):
     keep_readings: str = Field(
         "0s", description="age at which readings are replaced by 15-minute summaries, e.g. 400d; 0s keeps all of them"
     )
-    operational: Literal["sqlite"] = Field("sqlite", description="the store of journal, alarms and people's actions")
+    operational: str = Field(
+        SQLITE,
+        description='the store of journal, alarms and people\'s actions: "sqlite", or postgresql://user:password@host/name',
+        repr=False,  # it may hold a password
+    )
 
     @field_validator("series")
     @classmethod
@@ -77,6 +81,17 @@ class StoreSettings(_Part):
                 parse_address(text)
             except CaretakerError as error:  # which does not repeat the text: it may hold a token
                 raise ValueError(f'{error.message}; write "sqlite" or {SHAPE}') from None
+        return text
+
+    @field_validator("operational")
+    @classmethod
+    def _a_store_of_actions(cls, text: str) -> str:
+        if text != SQLITE and not _is_postgresql_address(text):
+            # The text may hold a password: it is not repeated.
+            raise ValueError(
+                'this is not a store: write "sqlite" or postgresql://user:password@host:5432/name'
+                " (in the password %2F for /, %23 for #, %3F for ?, %40 for @)"
+            )
         return text
 
     @field_validator("keep_readings")
@@ -209,6 +224,15 @@ def is_broker_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or beyond 65535
+        return False
+
+
+def _is_postgresql_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and len(parts.path) > 1 and "/" not in parts.path[1:]
+        return parts.scheme == "postgresql" and named and parts.port != 0 and not parts.fragment
     except ValueError:  # a port that is no number, or beyond 65535
         return False
 

@@ -31,6 +31,8 @@ AREAS_FOR_SECONDS = 60.0
 def open_operational(settings: Settings) -> OperationalStore:
     """The operational store, migrated to this program's version. CaretakerError when it cannot be opened."""
     _make_data_dir(settings)
+    if settings.stores.operational != SQLITE:
+        return OperationalStore(settings.stores.operational)
     with _explained(settings.operational_path):
         return OperationalStore(f"sqlite:///{settings.operational_path}")
 

@@ -1,11 +1,14 @@
 """`caretaker backup` and `caretaker restore`: the whole of an installation's data in one file, and back."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caretaker.commands.up import Config
+
+if TYPE_CHECKING:
+    from caretaker.settings import Settings
 
 
 def backup(
@@ -17,7 +20,9 @@ def backup(
     from caretaker.settings import load_settings
     from store.backup import backup as make
 
-    done = make(load_settings(config).data_dir, target, now_ms())
+    settings = load_settings(config)
+    _refuse_servers(settings, "back up")
+    done = make(settings.data_dir, target, now_ms())
     for file in done.manifest.files:
         typer.echo(f"{file.name}  {file.bytes:,} bytes  sha256 {file.sha256}")
     typer.echo(f"Backup written: {done.path}")
@@ -37,6 +42,7 @@ def restore(
     from store.backup import restore as put_back
 
     settings = load_settings(config)
+    _refuse_servers(settings, "restore")
     running = running_supervisor(settings.run_dir)
     if running is not None:
         raise CaretakerError(
@@ -44,3 +50,24 @@ def restore(
         )
     manifest = put_back(archive, settings.data_dir, now_ms(), by=by, force=force)
     typer.echo(f"Restored {settings.data_dir} as of {manifest.made_at}")
+
+
+def _refuse_servers(settings: "Settings", verb: str) -> None:
+    """An archive is made of the two files; a server's data has its own tools, and half a backup would be a trap."""
+    from caretaker.settings import SQLITE
+    from domain.errors import CaretakerError
+
+    stores = settings.stores
+    kept = [
+        name
+        for name, place in (
+            ("PostgreSQL (stores.operational)", stores.operational),
+            ("InfluxDB (stores.series)", stores.series),
+        )
+        if place != SQLITE
+    ]
+    if kept:
+        raise CaretakerError(
+            f"this command cannot {verb} what is in {' and '.join(kept)}",
+            "use the servers' own tools, first pg_dump of the operational store, then the readings: docs/stores.md",
+        )

@@ -113,3 +113,26 @@ def test_every_setting_is_described() -> None:
                 assert inner_field.description, f"{name}.{inner}"
         else:
             assert field.description, name
+
+
+def test_the_operational_store_may_be_a_postgresql_whose_password_is_not_shown(tmp_path: Path) -> None:
+    url = "postgresql://caretaker:se%2Fcret@db.example:5432/caretaker?sslmode=verify-full"
+    settings = load_settings(written(tmp_path, f"[stores]\noperational = '{url}'\n"))
+    assert settings.stores.operational == url
+    assert "cret" not in repr(settings)
+    assert "cret" not in str(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "postgres", "postgres://u:cret@h/n", "mysql://u:cret@h/n", "postgresql://u:cret@h", "postgresql://u:cret@h/",
+        "postgresql:///n", "postgresql://u:cret@h:0/n", "postgresql://u:cret@h:99999/n", "postgresql://u:a/cret@h/n",
+        "postgresql://u:a#cret@h/n", "postgresql://u:cret@h/n#x", "postgresql://u:a?cret@h/n",
+    ],
+)  # fmt: skip
+def test_what_is_no_operational_store_is_named_without_its_password(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InputError, match="postgresql://user:password@host") as caught:
+        load_settings(written(tmp_path, f"[stores]\nseries = 'sqlite'\noperational = '{url}'\n"))
+    assert caught.value.place.line == 3
+    assert "cret" not in str(caught.value)

@@ -61,3 +61,24 @@ def test_restore_is_refused_while_the_supervisor_runs(commands: typer.Typer, con
     state.write_text(json.dumps({"pid": os.getpid()}))
     with pytest.raises(CaretakerError, match=f"process {os.getpid()}"):
         run(commands, "restore", str(tmp_path / "all.tar"), "--config", config, "--force")
+
+
+@pytest.mark.parametrize(
+    ("stores", "named"),
+    [
+        ("operational = 'postgresql://u:cret@h/n'", "PostgreSQL (stores.operational)"),
+        ("series = 'http://u:cret@h:8086/n'", "InfluxDB (stores.series)"),
+    ],
+)
+def test_what_is_on_a_server_is_not_half_backed_up(
+    commands: typer.Typer, config: str, tmp_path: Path, stores: str, named: str
+) -> None:
+    Path(config).write_text(f"data_dir = 'data'\n[stores]\n{stores}\n")
+    (tmp_path / "backup.tar").write_bytes(b"")
+    for words in (("backup", str(tmp_path / "other.tar")), ("restore", str(tmp_path / "backup.tar"))):
+        with pytest.raises(CaretakerError) as refused:
+            run(commands, *words, "--config", config)
+        assert named in refused.value.message
+        assert "first pg_dump" in refused.value.remedy
+        assert "cret" not in str(refused.value)
+    assert not (tmp_path / "other.tar").exists()

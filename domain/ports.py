@@ -68,10 +68,13 @@ class SeriesStore(History, Protocol):
     def append(self, batch: ReadingBatch) -> AppendResult:
         """Store the rows durably. The same point, time and value (and quality) is a duplicate and changes nothing;
         the same point and time with another value goes to the next free ms as `uncertain` (a bad one stays bad) with
-        text `time_collision` (and its own text after `: `). Appending the same batch again stores nothing more."""
+        text `time_collision` (and its own text after `: `). Appending the same batch again stores nothing more.
+        Rows that the store can never keep come back as `refused`; all others are stored. StoreUnavailableError and
+        StoreRefusedError leave open what was stored: append the same batch again."""
 
     def window(self, site: str, point: str, start: int, end: int, step: int) -> Windows:
-        """Readings with start <= time < end per step ms, windows aligned to `start`."""
+        """Readings with start <= time < end per step ms, windows aligned to `start`. With a step of 15 minutes or more,
+        purged readings are there as their summaries (each in the window in which it begins)."""
 
     def latest(self, site: str) -> list[Latest]:
         """The newest reading of every point of the site."""
@@ -83,7 +86,7 @@ class SeriesStore(History, Protocol):
         """Gap records that overlap [start, end)."""
 
     def purge(self, site: str, before: int) -> int:
-        """Delete readings older than `before`; how many."""
+        """Delete readings older than `before` after they were summed up per 15 minutes; how many."""
 
     def count(self, site: str) -> int:
         """How many readings of the site are stored."""
@@ -140,8 +143,8 @@ class Ledger(Protocol):
     def cursor(self, site: str, name: str) -> int:
         """How far the reader `name` of the journal has come; 0 at first."""
 
-    def set_cursor(self, site: str, name: str, n: int) -> None:
-        """Everything up to entry `n` is done."""
+    def set_cursor(self, site: str, name: str, n: int, dead_letters: Sequence[DeadLetter] = ()) -> None:
+        """Everything up to entry `n` is done, but for what became these dead letters; written together."""
 
     def trim(self, site: str, keep_after: int) -> int:
         """Delete entries with n <= min(keep_after, every cursor, the snapshot); how many. Nothing while no reader has

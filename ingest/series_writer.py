@@ -2,7 +2,8 @@
 
 Decides nothing about readings. The cursor moves after the append, and appending is idempotent, so a crash in between
 only repeats. While the store is away the journal grows up to its bound; neither alarms nor receipts wait for it until
-then.
+then. Readings that the store refuses for good become dead letters, so that one of them does not hold up the others.
+Once in an hour, when there is nothing to store, readings older than the time to keep are purged.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,26 +12,35 @@ import structlog
 
 from domain.batch import ReadingBatch
 from domain.ports import Ledger, SeriesStore
-from domain.times import SECOND
+from domain.reasons import DeadReason
+from domain.records import DeadLetter
+from domain.times import HOUR, MINUTE, SECOND
 from ingest.backoff import Backoff
 from ingest.metrics import Count, Counters
+from ingest.refusals import refused_letters
 
 CURSOR = "series"
 PAGE = 50  # entries per step
+PURGE_EVERY = HOUR
+PURGE_STEP = 15 * MINUTE  # a purge ends at the edge of a summary
 
 _log = structlog.get_logger()
 
 
 class SeriesFeed:
-    """The way of one site's readings into the series store."""
+    """The way of one site's readings into the series store. `keep`: the age in ms at which readings are purged; 0 keeps
+    all of them."""
 
-    def __init__(self, site: str, ledger: Ledger, series: SeriesStore, counters: Counters, delay_last: int) -> None:
+    def __init__(
+        self, site: str, ledger: Ledger, series: SeriesStore, counters: Counters, delay_last: int, keep: int = 0
+    ) -> None:
         self.site = site
         self.lag = 0
         self.failing = ""
         self._ledger, self._series, self._counters = ledger, series, counters
         self._backoff = Backoff(SECOND, delay_last)
         self._retry_at = 0
+        self._keep, self._purge_at = keep, 0
         self._cursor: int | None = None
 
     def step(self, now: int) -> bool:
@@ -39,6 +49,8 @@ class SeriesFeed:
             return False
         try:
             moved = self._advance()
+            if not moved and self._keep and now >= self._purge_at:
+                self._purge(now)
         except Exception as error:  # noqa: BLE001 - any failure of either store: the cursor has not moved
             self.failing = str(error) or type(error).__name__
             self._cursor = None
@@ -56,18 +68,30 @@ class SeriesFeed:
             self._cursor = self._ledger.cursor(self.site, CURSOR)
         entries = self._ledger.journal(self.site, self._cursor, PAGE)
         self.lag = max(0, self._ledger.journal_end(self.site) - self._cursor) if entries else 0
+        letters: list[DeadLetter] = []
         for entry in entries:
             if not isinstance(entry.content, ReadingBatch):
                 continue
             if len(entry.content):
-                self._series.append(entry.content)
+                letters += refused_letters(entry.content, self._series.append(entry.content).refused)
             if entry.content.gaps:
                 self._series.add_gaps(self.site, entry.content.gaps)
         if entries:
-            self._ledger.set_cursor(self.site, CURSOR, entries[-1].n)
+            self._ledger.set_cursor(self.site, CURSOR, entries[-1].n, letters)
+            self._count(letters)
             self.lag -= entries[-1].n - self._cursor
             self._cursor = entries[-1].n
         return bool(entries)
+
+    def _count(self, letters: list[DeadLetter]) -> None:
+        if letters:
+            self._counters.dead_letter(DeadReason.REFUSED_BY_STORE, len(letters))
+            _log.error("the series store refused readings", site=self.site, letters=len(letters), why=letters[0].detail)
+
+    def _purge(self, now: int) -> None:
+        self._purge_at = now + PURGE_EVERY
+        deleted = self._series.purge(self.site, (now - self._keep) // PURGE_STEP * PURGE_STEP)
+        _log.info("old readings were summed up and deleted", site=self.site, readings=deleted)
 
 
 def write_series(

@@ -155,9 +155,12 @@ class OperationalStore:
         with self._database.read() as connection:
             return journal.load_cursor(connection, site, name)
 
-    def set_cursor(self, site: str, name: str, n: int) -> None:
-        """Everything up to entry `n` is done."""
+    def set_cursor(self, site: str, name: str, n: int, dead_letters: Sequence[DeadLetter] = ()) -> None:
+        """Everything up to entry `n` is done, but for what became these dead letters; written together."""
         with self._database.write() as connection:
+            if dead_letters:
+                locks.site(connection, site)
+                letters.keep(connection, site, dead_letters)
             journal.save_cursor(connection, site, name, n)
 
     def trim(self, site: str, keep_after: int) -> int:

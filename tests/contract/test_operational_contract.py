@@ -318,3 +318,10 @@ def test_dead_letters_are_bounded_by_bytes_too(store: OperationalStore, monkeypa
     store.commit(commit(dead_letters=(letter(9, size=70),)))
     assert [found.detail for found in store.dead_letters(None, 10)] == ["letter 9", "letter 4"]
     assert store.dead_letters_dropped() == 4
+
+
+def test_a_cursor_and_the_dead_letters_of_what_it_passed_are_written_together(store: OperationalStore) -> None:
+    refused = DeadLetter("school", T0, "topic", b"[]", DeadReason.REFUSED_BY_STORE, "no")
+    store.set_cursor("school", "series", 7, [refused])
+    assert store.cursor("school", "series") == 7
+    assert [letter.detail for letter in store.dead_letters("school", 10)] == ["no"]

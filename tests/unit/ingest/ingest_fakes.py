@@ -25,6 +25,7 @@ from domain.records import (
     Latest,
     Position,
     ProcessRow,
+    Refused,
     Revision,
     Series,
     Windows,
@@ -236,8 +237,9 @@ class FakeLedger:
     def cursor(self, site: str, name: str) -> int:
         return self.cursors.get(name, 0)
 
-    def set_cursor(self, site: str, name: str, n: int) -> None:
+    def set_cursor(self, site: str, name: str, n: int, dead_letters: Sequence[DeadLetter] = ()) -> None:
         self.cursors[name] = n
+        self.letters.extend(dead_letters)
 
     def trim(self, site: str, keep_after: int) -> int:
         edge = min(keep_after, *(self.cursors.values() or [0]), (self.kept_snapshot or (0, b""))[0])
@@ -298,6 +300,8 @@ class FakeSeries:
         self.kept_gaps: list[Gap] = []
         self.away = False
         self.appends = 0
+        self.refuses: tuple[Refused, ...] = ()
+        self.purged: list[int] = []
 
     def append(self, batch: ReadingBatch) -> AppendResult:
         if self.away:
@@ -306,7 +310,7 @@ class FakeSeries:
         before = len(self.rows)
         self.rows.update({(row.point, row.time): row.value for row in batch.readings()})
         stored = len(self.rows) - before
-        return AppendResult(stored, len(batch) - stored, 0)
+        return AppendResult(stored - len(self.refuses), len(batch) - stored, 0, self.refuses)
 
     def add_gaps(self, site: str, gaps: Sequence[Gap]) -> None:
         self.kept_gaps.extend(gap for gap in gaps if gap not in self.kept_gaps)
@@ -327,6 +331,7 @@ class FakeSeries:
         return []
 
     def purge(self, site: str, before: int) -> int:
+        self.purged.append(before)
         return 0
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Keeps a set of child processes running: starts them, restarts those that end, stops them in reverse order.
+"""Keeps a set of child processes running: starts them, restarts any that ends, stops them in reverse order.
 
 It decides when to restart (back-off from half a second, doubling to 30 s, forgotten after a minute's good run) and
 leaves a state file for `caretaker ps`. It knows nothing of what the children do.
@@ -42,7 +42,7 @@ class _Child:
     pause: float = FIRST_PAUSE
     due: float = 0.0
     last_exit: int | None = None
-    done: bool = False
+    stopped: bool = False
 
 
 @dataclass
@@ -79,10 +79,6 @@ class Supervisor:
         """How often the child was started again."""
         return self._children[name].restarts
 
-    def finished(self, name: str) -> bool:
-        """Whether the child ended by itself with exit code 0; it is not started again."""
-        return self._children[name].done
-
     def stop(self, names: Sequence[str] | None = None) -> None:
         """End the children one after the other, the last first: SIGTERM, and SIGKILL to one that stays."""
         chosen = [child for name, child in self._children.items() if names is None or name in names]
@@ -91,7 +87,7 @@ class Supervisor:
         self._write_state()
 
     def _end(self, child: _Child) -> None:
-        child.done = True
+        child.stopped = True
         process = child.process
         if process is None or process.poll() is not None:
             return
@@ -121,16 +117,13 @@ class Supervisor:
 
     def _watch(self, child: _Child) -> bool:
         now = self.clock()
-        if child.done:
+        if child.stopped:
             return False
         if child.process is not None:
             code = child.process.poll()
             if code is None:
                 return False
             child.process, child.last_exit = None, code
-            if code == 0:
-                child.done = True
-                return True
             if now - child.started > GOOD_RUN:
                 child.pause = FIRST_PAUSE
             child.due, child.pause = now + child.pause, min(child.pause * 2, LONGEST_PAUSE)

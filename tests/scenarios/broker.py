@@ -97,7 +97,7 @@ class AgentLink:
 
 
 class Broker:
-    """The broker, and ingest's connection to it: `hearing`, `connections`, `acknowledge` (`ingest.site_session.Link`)."""
+    """The broker, and ingest's connection to it: `hearing`, `connections` and `acknowledge`."""
 
     def __init__(self, fates: Iterator[Fate] | None = None) -> None:
         self.fates = fates or repeat(Fate.PASS)

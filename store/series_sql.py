@@ -1,10 +1,11 @@
 """Every SQL text of the SQLite series store, and its format's version. Nothing else speaks SQL to that file.
 
 `readings` is clustered by (point, time), so a point's history is read in one sweep, and its newest row is the end of
-a range. `moved` holds one row per reading that had to leave its millisecond (rare), `counts` the rows per site.
+a range. `moved` holds one row per reading that had to leave its millisecond (rare), `counts` the rows per site,
+`summaries` what is left of purged readings per 15 minutes.
 """
 
-VERSION = 1
+VERSION = 2  # 2: summaries
 
 WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -30,6 +31,9 @@ TABLES = (
         site TEXT NOT NULL, agent TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
         count INTEGER NOT NULL, reason TEXT NOT NULL, points TEXT NOT NULL,
         PRIMARY KEY (site, start, "end", agent, reason, count, points)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS summaries (
+        point INTEGER NOT NULL, start INTEGER NOT NULL, low REAL, mean REAL, high REAL, last REAL, last_time INTEGER,
+        count INTEGER NOT NULL, bad INTEGER NOT NULL, PRIMARY KEY (point, start)) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS counts (site TEXT PRIMARY KEY, rows INTEGER NOT NULL) WITHOUT ROWID",
 )
 TEMPORARY = """CREATE TEMP TABLE IF NOT EXISTS incoming (
@@ -89,4 +93,29 @@ PURGE_EDGE = """SELECT MAX(time) FROM (SELECT time FROM readings
     WHERE point = ? AND time < ? ORDER BY time LIMIT ?)"""
 PURGE = "DELETE FROM readings WHERE point = ? AND time <= ?"
 PURGE_MOVED = "DELETE FROM moved WHERE point = ? AND time <= ?"
+# Adds what is about to be purged to the summaries; in one transaction with PURGE, so nothing is counted twice.
+SUM_UP = """
+    WITH windows AS (
+        SELECT time / :step * :step AS start,
+               MIN(CASE WHEN quality < 2 THEN value END) AS low,
+               AVG(CASE WHEN quality < 2 THEN value END) AS mean,
+               MAX(CASE WHEN quality < 2 THEN value END) AS high,
+               MAX(CASE WHEN quality < 2 AND value IS NOT NULL THEN time END) AS newest,
+               SUM(quality < 2 AND value IS NOT NULL) AS believed,
+               COUNT(*) AS everything
+        FROM readings WHERE point = :point AND time <= :edge GROUP BY start)
+    INSERT INTO summaries (point, start, low, mean, high, last, last_time, count, bad)
+    SELECT :point, w.start, w.low, w.mean, w.high, r.value, w.newest, w.believed, w.everything - w.believed
+    FROM windows w LEFT JOIN readings r ON r.point = :point AND r.time = w.newest WHERE true
+    ON CONFLICT (point, start) DO UPDATE SET
+        low = MIN(COALESCE(low, excluded.low), COALESCE(excluded.low, low)),
+        mean = (COALESCE(mean, 0) * count + COALESCE(excluded.mean, 0) * excluded.count)
+               / NULLIF(count + excluded.count, 0),
+        high = MAX(COALESCE(high, excluded.high), COALESCE(excluded.high, high)),
+        last = CASE WHEN COALESCE(excluded.last_time >= last_time, last_time IS NULL) THEN excluded.last ELSE last END,
+        last_time = MAX(COALESCE(last_time, excluded.last_time), COALESCE(excluded.last_time, last_time)),
+        count = count + excluded.count,
+        bad = bad + excluded.bad"""
+SUMMARIES = """SELECT start, low, mean, high, last, count, bad FROM summaries
+    WHERE point = :point AND start >= :start AND start < :end ORDER BY start"""
 PURGE_GAPS = 'DELETE FROM gaps WHERE site = ? AND "end" < ?'

@@ -21,6 +21,7 @@ from domain.readings import Quality, QualityCode
 from domain.records import AppendResult, Latest, Series, Windows
 from store import series_sql as sql
 from store.sqlite_files import BUSY_MS, prepare
+from store.summaries import SUMMARY_STEP, Summary, together
 
 COLLISION = "time_collision"
 IDLE_READERS = 8  # connections kept open between reads; more are opened when needed and closed after
@@ -77,15 +78,17 @@ class SqliteSeriesStore:
         )
 
     def window(self, site: str, point: str, start: int, end: int, step: int) -> Windows:
-        """Readings with start <= time < end per step ms, windows aligned to `start`. ValueError for step < 1."""
+        """Readings with start <= time < end per step ms, windows aligned to `start`. ValueError for step < 1. With a
+        step of 15 minutes or more, what was purged is there as its summaries."""
         if step < 1:
             raise ValueError(f"a window is at least 1 ms long, not {step}")
         with self._reading() as connection:
             number = _point_id(connection, site, point)
             asked = {"point": number, "start": start, "end": end, "step": step}
             rows = [] if number is None else connection.execute(sql.WINDOW, asked).fetchall()
+            purged = [] if step < SUMMARY_STEP else connection.execute(sql.SUMMARIES, asked).fetchall()
         index, low, mean, high, last, count, bad = zip(*rows, strict=True) if rows else ((),) * 7
-        return Windows(
+        raw = Windows(
             np.array(index, np.int64) * step + start,
             np.array(low, np.float64),
             np.array(mean, np.float64),
@@ -94,6 +97,7 @@ class SqliteSeriesStore:
             np.array(count, np.int64),
             np.array(bad, np.int64),
         )
+        return together(raw, [_summary(row) for row in purged], start, step)
 
     def latest(self, site: str) -> list[Latest]:
         """The newest reading of every point of the site, by point."""
@@ -120,7 +124,8 @@ class SqliteSeriesStore:
         ]
 
     def purge(self, site: str, before: int) -> int:
-        """Delete readings (and gaps that ended) older than `before`, in short transactions; how many readings."""
+        """Delete readings (and gaps that ended) older than `before`, in short transactions, each with what it adds to
+        the summaries; how many readings."""
         deleted = 0
         with self._reading() as connection:
             numbers = [row[0] for row in connection.execute(sql.POINTS_OF_SITE, (site,))]
@@ -177,6 +182,7 @@ class SqliteSeriesStore:
             row = connection.execute(sql.PURGE_EDGE, asked).fetchone()
             if row[0] is None:
                 return 0
+            connection.execute(sql.SUM_UP, {"point": number, "edge": row[0], "step": SUMMARY_STEP})
             deleted = connection.execute(sql.PURGE, (number, row[0])).rowcount
             connection.execute(sql.PURGE_MOVED, (number, row[0]))
             connection.execute(sql.ADD_COUNT, (site, -deleted))
@@ -287,6 +293,11 @@ def _place(connection: sqlite3.Connection, row: _Row) -> bool:
 
 def _gap_row(gap: Gap) -> tuple[str, int, int, int, str, str]:
     return gap.agent, gap.start, gap.end, gap.count, gap.reason, msgspec.json.encode(gap.points).decode()
+
+
+def _summary(row: tuple[int, float | None, float | None, float | None, float | None, int, int]) -> Summary:
+    start, low, mean, high, last, count, bad = row
+    return Summary(start, _value(low), _value(mean), _value(high), _value(last), count, bad)
 
 
 def _value(stored: float | None) -> float:

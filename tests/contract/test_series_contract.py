@@ -272,3 +272,68 @@ def test_readers_and_a_writer_work_at_the_same_time(store: SeriesStore) -> None:
         thread.join()
     assert failures == []
     assert store.count("school") == 1000
+
+
+def windows_of(store: SeriesStore, step: int, start: int = T0, hours: int = 24) -> list[tuple[float, ...]]:
+    found = store.window("school", FRIDGE, start, start + hours * 3_600_000, step)
+    columns = (found.start - T0, found.low, found.mean, found.high, found.last, found.count, found.bad)
+    return [tuple(float(column[index]) for column in columns) for index in range(len(found.start))]
+
+
+QUARTER = 15 * 60_000
+
+
+def test_what_was_purged_is_still_there_in_long_windows_with_its_extremes(store: SeriesStore) -> None:
+    day = [reading(minute * 60_000, 4.0 + minute % 7) for minute in range(24 * 60)]
+    excursion = reading(600 * 60_000 + 500, 31.5)
+    bad = reading(700 * 60_000 + 500, NAN, quality=Quality.BAD, text="E1")
+    store.append(batch(*day, excursion, bad))
+    before = windows_of(store, QUARTER)
+    hourly = windows_of(store, 4 * QUARTER)
+    assert store.purge("school", T0 + 24 * 3_600_000) == 24 * 60 + 2
+    assert rows(store) == []
+    assert windows_of(store, QUARTER) == [pytest.approx(row) for row in before]
+    assert windows_of(store, 4 * QUARTER) == [pytest.approx(row) for row in hourly]
+    assert max(row[3] for row in windows_of(store, 16 * QUARTER)) == 31.5
+    assert sum(row[6] for row in windows_of(store, 16 * QUARTER)) == 1
+    assert windows_of(store, QUARTER - 1) == []  # finer than what is kept
+
+
+def test_a_purge_inside_a_window_leaves_both_halves_to_be_added_up(store: SeriesStore) -> None:
+    store.append(batch(*(reading(minute * 60_000, float(minute)) for minute in range(30))))
+    whole = windows_of(store, QUARTER)
+    for minute in (4, 7, 7, 20):
+        store.purge("school", T0 + minute * 60_000)
+        assert windows_of(store, QUARTER) == [pytest.approx(row) for row in whole]
+    assert windows_of(store, 2 * QUARTER) == [pytest.approx((0, 0, 14.5, 29, 29, 30, 0))]
+
+
+def test_late_readings_of_purged_time_are_added_once(store: SeriesStore) -> None:
+    store.append(batch(*(reading(minute * 60_000, 4.0) for minute in range(15))))
+    store.purge("school", T0 + QUARTER)
+    late = batch(reading(500, 12.0), reading(700, NAN, quality=Quality.BAD))
+    store.append(late)
+    expected = (0, 4.0, (15 * 4.0 + 12.0) / 16, 12.0)
+    assert windows_of(store, QUARTER)[0][:4] == pytest.approx(expected)
+    assert store.purge("school", T0 + QUARTER) == 2
+    (row,) = windows_of(store, QUARTER)
+    assert row[:4] == pytest.approx(expected)
+    assert row[5:] == (16, 1)
+
+
+def test_a_window_that_had_only_bad_readings_stays_without_a_value_when_it_is_purged(store: SeriesStore) -> None:
+    store.append(batch(reading(0, NAN, quality=Quality.BAD), reading(1000, 85.0, quality=Quality.BAD)))
+    store.purge("school", T0 + 5000)
+    (row,) = windows_of(store, QUARTER)
+    assert all(math.isnan(number) for number in row[1:5])
+    assert row[5:] == (0, 2)
+
+
+def test_purged_time_of_one_point_says_nothing_about_another(store: SeriesStore) -> None:
+    store.append(batch(reading(0, 1.0), reading(0, 2.0, "freezer-1/temperature")))
+    store.append(batch(reading(0, 3.0), site="other"))
+    store.purge("school", T0 + QUARTER)
+    assert [row[1] for row in windows_of(store, QUARTER)] == [1.0]
+    found = store.window("school", "freezer-1/temperature", T0, T0 + QUARTER, QUARTER)
+    assert found.low.tolist() == [2.0]
+    assert store.window("other", FRIDGE, T0, T0 + QUARTER, QUARTER).low.tolist() == [3.0]

@@ -1,10 +1,12 @@
 """Writing one site's commits, however long it takes: a commit that fails is tried again, never dropped.
 
-Decides only when a commit stands: a failure may hide a success (the connection broke after the write), which the
-journal's end tells, because only the lease's holder writes there. FencedError and StoppedError end the session.
+Decides only that nothing else is written before it stands. A failure may hide a success (the connection broke after
+the write): every commit of a lease has a serial, by which the store knows the one that it has already. FencedError and
+StoppedError end the session.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -23,34 +25,30 @@ class StoppedError(Exception):
 
 
 class Committer:
-    """The end of one site's journal, `n`, and the way to move it. `pause` is False when the process stops."""
+    """The end of one site's journal, `n`, and the way to move it under one lease. `pause` is False when the process
+    stops."""
 
     def __init__(self, site: str, n: int, ledger: Ledger, pause: Callable[[int], bool], counters: Counters) -> None:
         self.site, self.n = site, n
+        self._serial = 0
         self._ledger, self._pause, self._counters = ledger, pause, counters
         self._backoff = Backoff(SECOND // 5, 10 * SECOND)
 
     def commit(self, commit: Commit) -> Committed:
         """Commit, however long it takes; FencedError and StoppedError leave the session unusable."""
         self._backoff.reset()
-        failed = False
+        self._serial += 1
+        numbered = replace(commit, serial=self._serial)
         while True:
             try:
-                committed = self._found(commit) if failed else None
-                committed = committed or self._ledger.commit(commit)
+                committed = self._ledger.commit(numbered)
                 break
             except FencedError:
                 raise
             except Exception as error:  # disk full, locked, connection lost: nothing may be dropped
-                failed = True
                 self._counters.add(Count.COMMIT_RETRIES)
                 _log.error("commit failed; tried again, no receipts until then", site=self.site, error=str(error))
                 if not self._pause(self._backoff.next()):
                     raise StoppedError from error
         self.n = committed.n
         return committed
-
-    def _found(self, commit: Commit) -> Committed | None:
-        """Whether a commit that seemed to fail is in the journal after all."""
-        end = self._ledger.journal_end(self.site)
-        return Committed(end, ()) if commit.entries and end >= self.n + len(commit.entries) else None

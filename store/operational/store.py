@@ -160,7 +160,8 @@ class OperationalStore:
         with self._database.write() as connection:
             if dead_letters:
                 locks.site(connection, site)
-                letters.keep(connection, site, dead_letters)
+                if journal.load_cursor(connection, site, name) < n:  # else this is the same call, tried again
+                    letters.keep(connection, site, dead_letters)
             journal.save_cursor(connection, site, name, n)
 
     def trim(self, site: str, keep_after: int) -> int:

@@ -200,6 +200,9 @@ class FakeLedger:
         holder, epoch, _ = self.held.get(commit.site, ("", 0, 0))
         if (holder, epoch) != (commit.worker, commit.epoch):
             raise FencedError("another worker")
+        last = self.commits[-1] if self.commits else None
+        if last and commit.serial and (last.epoch, last.serial) == (commit.epoch, commit.serial):
+            return Committed(self.last_n, ())
         self.commits.append(commit)
         for kind, content in commit.entries:
             self.last_n += 1

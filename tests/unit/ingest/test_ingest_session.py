@@ -8,7 +8,7 @@ from domain.alarms import AlarmKey, AlarmState
 from domain.batch import ReadingBatch
 from domain.errors import FencedError
 from domain.reasons import DeadReason
-from domain.records import Clock, ConfigChange, EntryKind
+from domain.records import Clock, Commit, Committed, ConfigChange, EntryKind
 from ingest.committing import StoppedError
 from ingest.inbox import Ack
 from ingest.metrics import Count
@@ -131,6 +131,26 @@ def test_a_commit_that_seemed_to_fail_but_is_in_the_journal_is_not_written_twice
     session.take([pack(2, 9.5)])
     settle(bench, session)
     assert len(bench.ledger.readings()) == 2
+
+
+def test_a_commit_that_failed_is_not_taken_for_one_that_another_worker_wrote_meanwhile() -> None:
+    bench = Bench()
+    session = begin(bench)
+    real = bench.ledger.commit
+
+    def taken_over(commit: Commit) -> Committed:
+        bench.ledger.commit = real  # type: ignore[method-assign]  # the second attempt
+        bench.ledger.last_n += 1  # the successor's entry
+        bench.ledger.held[SITE] = ("other", 9, NOW + 60_000)
+        raise OSError("connection lost")
+
+    bench.ledger.commit = taken_over  # type: ignore[method-assign]  # the store, with a rival behind it
+    session.take([pack(1, 9.0)])
+    bench.time += 200
+    with pytest.raises(FencedError):
+        session.seal()
+    assert bench.ledger.readings() == []
+    assert receipts(bench) is None
 
 
 def test_while_a_commit_fails_and_the_process_ends_nothing_is_receipted() -> None:

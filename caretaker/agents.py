@@ -30,6 +30,7 @@ from caretaker.brokerfiles_folder import (
     PRIVATE,
     PUBLIC,
     BrokerFolder,
+    make_folder,
     write_whole,
 )
 from caretaker.brokerfiles_tls import alternative_names, make_authority, make_server
@@ -120,7 +121,7 @@ def revoke_worker(folder: BrokerFolder, store: OperationalStore, worker: str, *,
 def write_password(path: Path, password: str) -> None:
     """Keep a password in a file that only its owner can read. CaretakerError when it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent, 0o700)
         write_whole(path, f"{password}\n".encode(), PRIVATE)
     except OSError as error:
         raise CaretakerError(f"{path} cannot be written: {error.strerror}", "choose another folder") from None

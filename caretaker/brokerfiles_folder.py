@@ -64,11 +64,11 @@ class BrokerFolder:
             raise InputError(Place(str(path)), "is not UTF-8 text", "mend it, or move it away") from None
 
     def write(self, name: str, content: bytes, mode: int) -> None:
-        """Replace the file, unless it is the same already."""
+        """Replace the file."""
         path = self.path / name
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o750)
-            write_whole(path, content, mode, like=self.path)
+            make_folder(self.path, 0o750)
+            write_whole(path, content, mode)
         except OSError as error:
             raise CaretakerError(f"{path} cannot be written: {error.strerror}", self._who()) from None
 
@@ -76,7 +76,7 @@ class BrokerFolder:
     def locked(self) -> Iterator[None]:
         """No other `caretaker agents` changes the folder meanwhile; it waits for one that does."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o750)
+            make_folder(self.path, 0o750)
             handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise CaretakerError(f"the folder {self.path} cannot be used: {error.strerror}", self._who()) from None
@@ -90,12 +90,24 @@ class BrokerFolder:
         return "run this as the folder's owner (the broker's user) or as root, or choose another --broker-dir"
 
 
-def write_whole(path: Path, content: bytes, mode: int, like: Path | None = None) -> None:
-    """Replace the file at once, synced, with that mode; as root owned as `like` is. OSError when it cannot be.
+def make_folder(path: Path, mode: int) -> None:
+    """Make the folder, and those above it, unless it is there; as root it is owned as the first that was there."""
+    if path.is_dir():
+        return
+    make_folder(path.parent, mode)
+    with suppress(FileExistsError):
+        path.mkdir(mode=mode)
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
 
-    Another user than root who does not own `like` gets a PermissionError: the broker could not read the file.
+
+def write_whole(path: Path, content: bytes, mode: int) -> None:
+    """Replace the file at once, synced, with that mode; as root owned as its folder is. OSError when it cannot be.
+
+    Another user than root who does not own the folder gets a PermissionError: its owner could not read the file.
     """
-    owner = (like if like is not None else path.parent).stat()
+    owner = path.parent.stat()
     if os.geteuid() not in (0, owner.st_uid):
         raise PermissionError(1, "the folder belongs to another user")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with mode 0600

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from caretaker.brokerfiles_folder import write_whole
+from caretaker.brokerfiles_folder import make_folder, write_whole
 from domain.errors import CaretakerError
 
 AUTHORITY_DAYS = 3650
@@ -116,7 +116,7 @@ def _new_key(path: Path) -> None:
 
 def _store(folder: Path, files: list[tuple[Path, Path, int]]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder, 0o700)
         for target, source, mode in files:
             write_whole(target, source.read_bytes(), mode)
     except OSError as error:

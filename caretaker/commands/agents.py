@@ -20,7 +20,7 @@ By = Annotated[str, typer.Option(help="Who does this, for the audit.")]
 Site = Annotated[str, typer.Argument(help="The site's id.")]
 Agent = Annotated[str, typer.Argument(help="The agent's id.")]
 Folder = Annotated[
-    Path | None, typer.Option("--broker-dir", help="Folder of Mosquitto's files; default: mosquitto in data_dir.")
+    Path | None, typer.Option("--broker-dir", help="Folder of Mosquitto's files; default broker.files_dir.")
 ]
 Renew = Annotated[bool, typer.Option("--renew", help="Make a new password where there is one already.")]
 
@@ -136,7 +136,7 @@ def list_accounts(broker_dir: Folder = None, config: Config = None) -> None:
 
 
 def _folder(settings: "Settings", broker_dir: Path | None) -> Path:
-    return broker_dir or settings.data_dir / "mosquitto"
+    return broker_dir or settings.broker.files_dir or settings.data_dir / "mosquitto"
 
 
 @contextmanager

@@ -33,7 +33,7 @@ demo: $(VENV)/.server      ## a watched canteen on this machine; ARGS="--for 90s
 
 test: $(VENV)/.dev         ## every check: style, types, import contracts, tests
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev         ## style, types and import contracts only
 	@$(BIN)/ruff check .

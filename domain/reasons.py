@@ -21,4 +21,7 @@ class DeadReason(StrEnum):
     TOO_MANY_RECORDS = "too_many_records"
     NOT_OWNER = "not_owner"
     UNKNOWN_SITE = "unknown_site"
+    FUTURE_TIME = "future_time"
+    TOO_MANY_POINTS = "too_many_points"
+    TOO_MANY_AGENTS = "too_many_agents"
     REFUSED_BY_STORE = "refused_by_store"

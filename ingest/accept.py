@@ -5,7 +5,7 @@ the next message is judged as if this one were committed already: the worker com
 the store. It never raises on what a sender wrote, and gives no receipt itself: `answer` is due after the commit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,9 +15,13 @@ from domain.batch import Gap
 from domain.catalogue import Point
 from domain.reasons import DeadReason
 from domain.records import DeadLetter, Discovery, Position
+from domain.times import MINUTE
+from ingest.admission import Admission
+from ingest.clocks import ClockNote, ClockWatch
 from ingest.inbox import Inbound
-from ingest.letters import letter, record_letters
+from ingest.letters import letter, part_letter, record_letters
 from ingest.positions import Positions, Ruling, Turn
+from ingest.sieve import Sieve, keep_rows
 from wire.decode import DecodedPack, decode_pack
 from wire.messages import MAX_MESSAGE_BYTES, OnlineState, decode_birth, decode_status
 from wire.records import read_records
@@ -25,8 +29,8 @@ from wire.rejection import Rejection
 from wire.senml import MAX_PACK_BYTES
 from wire.topics import Kind, Topic
 
-MOST_STRANGERS = 10_000  # unknown points per site whose first publisher is remembered as their owner
 PACKS_MISSING = "packs_missing"
+NAMES_SHOWN = 20  # points that the detail of one dead letter names
 
 
 class Verdict(StrEnum):
@@ -39,7 +43,17 @@ class Verdict(StrEnum):
     OLD_BOOT = "old_boot"
     RETAINED = "retained"
     EMPTY = "empty"
+    TURNED_AWAY = "turned_away"  # of a new agent, beyond the bound per hour: no receipt, it holds
     MISDELIVERED = "misdelivered"  # a receipt or alarm, to which ingest does not subscribe
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one site; docs/ingest.md says what happens beyond them. `future` is in ms."""
+
+    unknown_points: int = 10_000
+    agents_per_hour: int = 200
+    future: int = 5 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,10 @@ class Outcome:
     position: Position | None = None
     answer: Position | None = None
     skipped: int = 0
+    clock: ClockNote | None = None
+
+
+NO_OTHER_LIMITS = Limits()
 
 
 class Acceptor:
@@ -79,23 +97,39 @@ class Acceptor:
         positions: Mapping[str, Position],
         owners: Mapping[str, str],
         seen: Iterable[Position] = (),
+        limits: Limits = NO_OTHER_LIMITS,
     ) -> None:
         self.site = site
+        self.clocks = ClockWatch()
+        self._limits = limits
+        seen = tuple(seen)
+        known = {*positions, *owners.values(), *(position.agent for position in seen)}
+        self._admission = Admission(known, limits.agents_per_hour)
         self._positions = Positions(positions, seen)
         self._owners = dict(owners)
         self._points: Mapping[str, Point] = {}
         self._births: dict[str, bytes] = {}
         self._reached: dict[str, int] = {}
+        self._strangers = len(self._owners)
 
     def configure(self, points: Mapping[str, Point]) -> None:
         """The catalogue's points from now on."""
         self._points = points
+        self._admission.expect(point.agent for point in points.values() if point.agent)
+        self._strangers = sum(name not in points for name in self._owners)
 
     def accept(self, message: Inbound, received: int) -> Outcome:
         """What becomes of the message, taken at `received` (UTC ms)."""
         topic = message.topic
         if isinstance(topic, Rejection):
             return self._refuse(message, received, topic)
+        if topic.kind in (Kind.RECEIPT, Kind.ALARM):
+            return Outcome(Verdict.MISDELIVERED)
+        if not self._admission.admit(topic.agent, received):
+            return self._turn_away(message, topic, received)
+        return self._heard(message, topic, received)
+
+    def _heard(self, message: Inbound, topic: Topic, received: int) -> Outcome:
         match topic.kind:
             case Kind.READINGS:
                 return self._sequenced(message, topic, received)
@@ -107,8 +141,16 @@ class Acceptor:
                 return self._birth(message, topic, received)
             case Kind.STATUS:
                 return self._status(message, topic, received)
-            case Kind.RECEIPT | Kind.ALARM:
+            case _:
                 return Outcome(Verdict.MISDELIVERED)
+
+    def _turn_away(self, message: Inbound, topic: Topic, received: int) -> Outcome:
+        """No receipt: an agent holds. A simple device cannot, so each of its packs becomes a dead letter."""
+        if topic.kind is not Kind.UNSEQUENCED and not self._admission.first_refusal(topic.agent):
+            return Outcome(Verdict.TURNED_AWAY)
+        detail = f"more than {self._limits.agents_per_hour} new agents within an hour: name it in the site file"
+        refused = letter(self.site, message, received, DeadReason.TOO_MANY_AGENTS, detail)
+        return Outcome(Verdict.TURNED_AWAY, letters=(refused,))
 
     def _refuse(
         self, message: Inbound, received: int, why: Rejection, ruling: Ruling | None = None, gaps: tuple[Gap, ...] = ()
@@ -137,18 +179,18 @@ class Acceptor:
             )
         first = int(decoded.time.min()) if len(decoded) else decoded.upto or received
         gaps = self._gap_of_missing(topic.agent, skipped, first, received)
-        gaps += tuple(Gap(topic.agent, g.start, g.end, g.count, g.reason, g.points) for g in decoded.gaps)
         letters = record_letters(self.site, message, received, decoded.rejected)
-        rows, foreign, owned = self._owned_rows(topic.agent, decoded)
-        if foreign:
-            detail = "not this agent's points: " + ", ".join(foreign)
-            letters += (letter(self.site, message, received, DeadReason.NOT_OWNER, detail),)
+        sieved = Sieve(self.site, message, received, self._limits.future).sift(topic.agent, decoded)
+        gaps, letters = gaps + sieved.gaps, letters + sieved.letters
+        rows, refused, owned = self._owned_rows(topic.agent, sieved.rows)
+        for reason, names in refused.items():
+            letters += (self._letter_of_points(message, received, reason, names),)
         position = ruling.answer if ruling else None
         if ruling is None and not len(rows) and not gaps:
             verdict = Verdict.DEAD_LETTER if letters else Verdict.EMPTY
             return Outcome(verdict, letters=letters, owners=owned)
         # A simple device's pack carries no promise, whatever it says: nobody could ask it to keep one.
-        upto = (decoded.upto or 0) if ruling else 0
+        upto = sieved.upto if ruling else 0
         self._reached[topic.agent] = max(upto, self._reached.get(topic.agent, 0))
         return Outcome(
             Verdict.TAKEN,
@@ -160,7 +202,19 @@ class Acceptor:
             position=position,
             answer=position,
             skipped=skipped,
+            clock=None if decoded.sent is None else self.clocks.note(topic.agent, received, decoded.sent),
         )
+
+    def _letter_of_points(
+        self, message: Inbound, received: int, reason: DeadReason, names: Sequence[str]
+    ) -> DeadLetter:
+        shown = ", ".join(names[:NAMES_SHOWN]) + (" …" if len(names) > NAMES_SHOWN else "")
+        most = self._limits.unknown_points
+        detail = {
+            DeadReason.NOT_OWNER: f"not this agent's points: {shown}",
+            DeadReason.TOO_MANY_POINTS: f"more than {most} points that the site file does not name: {shown}",
+        }[reason]
+        return part_letter(self.site, message, received, reason, detail, lambda part: part.name in names)
 
     def _decode(self, message: Inbound, received: int, *, sequenced: bool) -> DecodedPack | Rejection:
         if message.size > MAX_PACK_BYTES:
@@ -173,19 +227,28 @@ class Acceptor:
         start = min(self._reached.get(agent) or end, end)
         return (Gap(agent, start, max(start, min(end, received)), 0, PACKS_MISSING),)
 
-    def _owned_rows(self, agent: str, pack: DecodedPack) -> tuple[DecodedPack, list[str], tuple[tuple[str, str], ...]]:
+    def _owned_rows(
+        self, agent: str, pack: DecodedPack
+    ) -> tuple[DecodedPack, dict[DeadReason, list[str]], tuple[tuple[str, str], ...]]:
         """The rows that the agent may write, the points that it may not, and those that it owns from now on."""
-        foreign, owned = [], []
+        refused: dict[DeadReason, list[str]] = {}
+        owned = []
         for name in pack.names:
             point = self._points.get(name)
             known = self._owners.get(name)
             owner = (point.agent if point else None) or known or agent
             if owner != agent:
-                foreign.append(name)
-            elif known != agent and (point is not None or len(self._owners) < len(self._points) + MOST_STRANGERS):
+                refused.setdefault(DeadReason.NOT_OWNER, []).append(name)
+            elif point is None and known is None and self._strangers >= self._limits.unknown_points:
+                refused.setdefault(DeadReason.TOO_MANY_POINTS, []).append(name)
+            elif known != agent:
+                self._strangers += point is None and known is None
                 self._owners[name] = agent
                 owned.append((name, agent))
-        return (_without(pack, foreign) if foreign else pack), foreign, tuple(owned)
+        gone = {name for names in refused.values() for name in names}
+        if gone:
+            pack = keep_rows(pack, np.array([name not in gone for name in pack.names], np.bool_)[pack.point])
+        return pack, refused, tuple(owned)
 
     def _discoveries(self, agent: str, rows: DecodedPack, received: int) -> tuple[Discovery, ...]:
         found = []
@@ -236,26 +299,3 @@ def _low_of(payload: bytes) -> int | None:
         return None
     low = read.records[0].low
     return low if isinstance(low, int) else None
-
-
-def _without(pack: DecodedPack, foreign: list[str]) -> DecodedPack:
-    """The pack without the rows of those points."""
-    keep_name = np.array([name not in foreign for name in pack.names], np.bool_)
-    keep = keep_name[pack.point]
-    new_index = np.cumsum(keep_name, dtype=np.int32) - 1
-    new_row = np.cumsum(keep, dtype=np.int64) - 1
-    return DecodedPack(
-        pack.site,
-        tuple(name for name, kept in zip(pack.names, keep_name.tolist(), strict=True) if kept),
-        new_index[pack.point[keep]].astype(np.int32),
-        pack.time[keep],
-        pack.value[keep],
-        pack.quality[keep],
-        {int(new_row[row]): text for row, text in pack.texts.items() if keep[row]},
-        pack.units,
-        pack.gaps,
-        pack.sent,
-        pack.upto,
-        pack.low,
-        pack.rejected,
-    )

@@ -1,19 +1,16 @@
 """Dead letters: what of a refused message is kept, so that a person can see what was sent and why it was refused."""
 
-from collections.abc import Sequence
-
-import msgspec
+from collections.abc import Callable, Sequence
 
 from domain.reasons import DeadReason
 from domain.records import DeadLetter
+from ingest.excerpt import Anatomy, Part
 from ingest.inbox import Inbound
 from wire.records import RejectedRecord
 from wire.senml import MAX_PACK_BYTES
 
 KEPT_BYTES = MAX_PACK_BYTES  # of a larger message the beginning is kept
 LETTERS_PER_PACK = 50  # further bad records of one pack share a last letter
-
-_records = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def letter(site: str, message: Inbound, received: int, reason: DeadReason, detail: str) -> DeadLetter:
@@ -23,22 +20,26 @@ def letter(site: str, message: Inbound, received: int, reason: DeadReason, detai
     return DeadLetter(site, received, message.text, message.payload[:KEPT_BYTES], reason, detail)
 
 
+def part_letter(
+    site: str, message: Inbound, received: int, reason: DeadReason, detail: str, wanted: Callable[[Part], bool]
+) -> DeadLetter:
+    """Those records of a readable pack as one dead letter."""
+    return DeadLetter(site, received, message.text, Anatomy(message.payload, received).pack(wanted), reason, detail)
+
+
 def record_letters(
     site: str, message: Inbound, received: int, rejected: Sequence[RejectedRecord]
 ) -> tuple[DeadLetter, ...]:
-    """One letter per bad record with that record's bytes; beyond `LETTERS_PER_PACK` one letter for all the others."""
+    """One letter per bad record, as a pack of that record alone; beyond `LETTERS_PER_PACK` one for all the others."""
     if not rejected:
         return ()
-    try:
-        raws = [bytes(raw) for raw in _records.decode(message.payload)]
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raws = []  # cannot be, since the pack was decoded; the whole payload is evidence enough
+    anatomy = Anatomy(message.payload, received)
     letters = [
         DeadLetter(
             site,
             received,
             message.text,
-            raws[bad.index] if bad.index < len(raws) else message.payload,
+            _record(anatomy, bad.index),
             bad.reason,
             f"record {bad.index}: {bad.detail}",
         )
@@ -49,3 +50,7 @@ def record_letters(
         bad = rejected[LETTERS_PER_PACK]
         letters.append(letter(site, message, received, bad.reason, f"{more} more bad records: first {bad.detail}"))
     return tuple(letters)
+
+
+def _record(anatomy: Anatomy, index: int) -> bytes:
+    return anatomy.pack(lambda part: part.index == index)

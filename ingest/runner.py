@@ -25,6 +25,7 @@ from ingest.site_session import Parts, SiteSession
 from ingest.site_worker import SiteWorker
 from ingest.stray import Stray
 
+MOST_CLOCKS_SHOWN = 50  # agents with a wrong clock, per site, in the sign of life
 GRACE_SECONDS = 15.0  # for a worker to settle what it took, and for the series writer to end its step
 
 _log = structlog.get_logger()
@@ -95,6 +96,7 @@ class Runner:
             "disk_full": _short(sessions, Shortage.DISK),
             "disk_free": self._parts.disk_free(),
             "standby": sorted(site for site, session in sessions.items() if session is None),
+            "wrong_clocks": _wrong_clocks(sessions),
             "series_lag": {feed.site: feed.lag for feed in feeds},
             "series_error": next((feed.failing for feed in feeds if feed.failing), ""),
         }
@@ -117,7 +119,12 @@ class Runner:
                 continue
             self._inbox.open(site)
             self._feeds[site] = SeriesFeed(
-                site, self._ledger, self._series, self._counters, self._settings.series_delay_last
+                site,
+                self._ledger,
+                self._series,
+                self._counters,
+                self._settings.series_delay_last,
+                self._settings.keep_readings,
             )
             self._workers[site] = SiteWorker(site, self._parts, self._inbox, self._stop)
             self._workers[site].start()
@@ -159,3 +166,14 @@ def run(
 
 def _short(sessions: Mapping[str, SiteSession | None], what: Shortage) -> list[str]:
     return sorted(site for site, session in sessions.items() if session is not None and session.short is what)
+
+
+def _wrong_clocks(sessions: Mapping[str, SiteSession | None]) -> dict[str, dict[str, int]]:
+    """By site: ms that agents' clocks are ahead (negative: behind), those that are off most."""
+    wrong: dict[str, dict[str, int]] = {}
+    for site, session in sessions.items():
+        notes = [] if session is None else list(session.wrong_clocks.values())
+        worst = sorted(notes, key=lambda note: -abs(note.skew))[:MOST_CLOCKS_SHOWN]
+        if worst:
+            wrong[site] = {note.agent: note.skew for note in worst}
+    return wrong

@@ -30,11 +30,15 @@ class IngestSettings:
     inbox_bytes: int = 64 * 1024 * 1024
     journal_bytes: int = 2048 * 1024 * 1024
     disk_reserve: int = 256 * 1024 * 1024
+    future_allowance: int = 5 * MINUTE
+    unknown_points: int = 10_000
+    agents_per_hour: int = 200
     snapshot_entries: int = 5_000
     snapshot_every: int = 60 * SECOND
     clock_entry_every: int = 30 * SECOND
     keepalive: int = 30 * SECOND
     series_delay_last: int = MINUTE
+    keep_readings: int = 0  # age at which readings are summed up and deleted; 0 keeps all of them
     broker_user: str = ""
     broker_password: str = field(default="", repr=False)
     broker_ca: Path | None = None

@@ -6,7 +6,7 @@ again with the same events, and nothing else is done meanwhile. FencedError ends
 it away, puts `pending` back and begins a new one from the store.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,9 +19,10 @@ from domain.ports import Judge, Ledger
 from domain.records import Clock, Commit, ConfigChange, EntryKind, Position
 from domain.times import SECOND
 from ingest import configuration
-from ingest.accept import Acceptor, Outcome, Verdict
+from ingest.accept import Acceptor, Limits, Outcome, Verdict
 from ingest.alarm_publisher import AlarmPublisher
 from ingest.batcher import Batcher, Sealed
+from ingest.clocks import ClockNote, ClockVerdict
 from ingest.committing import Committer, StoppedError
 from ingest.configuration import Configuration
 from ingest.inbox import Ack, Inbound
@@ -46,6 +47,7 @@ _VERDICTS = {
     Verdict.RETAINED: Count.RETAINED,
     Verdict.EMPTY: Count.EMPTY,
     Verdict.MISDELIVERED: Count.MISDELIVERED,
+    Verdict.TURNED_AWAY: Count.TURNED_AWAY,
 }
 Entry = tuple[EntryKind, ReadingBatch | Clock | ConfigChange]
 
@@ -96,7 +98,10 @@ class SiteSession:
         self._judge = restored.judge
         self._commits = Committer(site, restored.n, self._ledger, parts.pause, parts.counters)
         self._config: Configuration | None = restored.config
-        self._acceptor = Acceptor(site, self._ledger.positions(site), self._ledger.owners(site), restored.seen)
+        settings = self._settings
+        limits = Limits(settings.unknown_points, settings.agents_per_hour, settings.future_allowance)
+        positions, owners = self._ledger.positions(site), self._ledger.owners(site)
+        self._acceptor = Acceptor(site, positions, owners, restored.seen, limits)
         if self._config is not None:
             self._acceptor.configure(self._config.catalogue.by_name)
         self._wanted: Configuration | None = None
@@ -127,6 +132,11 @@ class SiteSession:
     def short(self) -> Shortage | None:
         """What is full; None while there is room."""
         return self._room.short
+
+    @property
+    def wrong_clocks(self) -> Mapping[str, ClockNote]:
+        """The agents whose clocks are off."""
+        return self._acceptor.clocks.wrong()
 
     @property
     def pending(self) -> list[Inbound]:
@@ -242,6 +252,12 @@ class SiteSession:
             self._counters.add(Count.SKIPPED)
         self._counters.add(Count.BIRTHS, len(outcome.births))
         self._counters.add(Count.STATUSES, len(outcome.statuses))
+        if outcome.clock is not None:
+            self._tell_of_clock(outcome.clock)
+
+    def _tell_of_clock(self, note: ClockNote) -> None:
+        said = _log.info if note.verdict is ClockVerdict.RIGHT else _log.warning
+        said("an agent's clock", site=self.site, agent=note.agent, verdict=note.verdict.value, skew_ms=note.skew)
 
     def _duties(self, now: int) -> None:
         self._keep_lease(now)

@@ -181,7 +181,7 @@ def test_one_bad_record_is_refused_alone_with_its_own_bytes(record: dict[str, ob
     assert outcome.pack.rows.value.tolist() == [4.0]
     (letter,) = outcome.letters
     assert letter.reason is reason
-    assert json.loads(letter.payload) == record
+    assert json.loads(letter.payload) == [record]
     assert letter.detail.startswith("record 1: ")
 
 

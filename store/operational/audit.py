@@ -34,8 +34,8 @@ def append(
     connection: Connection, site: str, at: int, by: str, action: str, subject: str, detail: dict[str, object]
 ) -> None:
     """Add one entry to the site's chain; the caller holds a writing transaction, and the site's lock."""
-    who, what = plain_text(by), plain_text(subject)
-    body: Entry = {"site": site, "at": at, "by": who, "action": action, "subject": what, "detail": detail}
+    words = {"by": plain_text(by), "action": plain_text(action), "subject": plain_text(subject)}
+    body: Entry = {"site": site, "at": at, **words, "detail": detail}
     previous = head(connection, site)
     row = {**body, "detail": canonical(detail).decode(), "previous": previous, "hash": _hash(previous, body)}
     connection.execute(insert(audit), [row])

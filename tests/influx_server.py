@@ -1,6 +1,12 @@
-"""A real InfluxDB for tests: the one that the environment names, one in a container, or Debian's as a child process."""
+"""A real InfluxDB for the tests: a running one that a variable names, one in a container, or Debian's as a child.
+
+`CARETAKER_TEST_INFLUXDB_URL` (with `…_TOKEN` and `…_ORG`) names a running server and someone who may make databases
+or buckets. Else, where a Docker engine answers and the image (`CARETAKER_TEST_INFLUXDB_IMAGE`, default `influxdb:2.7`)
+is already there, testcontainers starts it. Else Debian's `influxd` is started on free ports.
+"""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +21,7 @@ import urllib3
 from store.influx.address import InfluxAddress, parse_address
 from tests.support import free_port, needs, wait_until
 
-IMAGE = "CARETAKER_TEST_INFLUXDB_IMAGE"
+IMAGE = os.environ.get("CARETAKER_TEST_INFLUXDB_IMAGE", "influxdb:2.7")
 _numbers = count(1)
 
 
@@ -80,8 +86,8 @@ def influx_servers(folder: Path) -> Iterator[InfluxAddress]:
     url = os.environ.get("CARETAKER_TEST_INFLUXDB_URL")
     if url:
         yield _from_environment(url)
-    elif os.environ.get(IMAGE):
-        with _container(os.environ[IMAGE]) as address:
+    elif _image_is_here():
+        with _container(IMAGE) as address:
             yield address
     else:
         server = Influxd(folder, needs("influxd", "influxdb"))
@@ -126,6 +132,14 @@ def _from_environment(url: str) -> InfluxAddress:
         parts.scheme, parts.hostname or "", parts.port or 8086, "unused", parts.username or "",
         token or parts.password or "", org,
     )  # fmt: skip
+
+
+def _image_is_here() -> bool:
+    docker = shutil.which("docker")
+    # Asked through the command: the library leaves sockets open when no engine answers.
+    return (
+        bool(docker) and subprocess.run([str(docker), "image", "inspect", IMAGE], capture_output=True).returncode == 0
+    )
 
 
 @contextmanager

@@ -41,8 +41,9 @@ class Connection:
         self, address: InfluxAddress, connect_seconds: float = CONNECT_SECONDS, read_seconds: float = READ_SECONDS
     ) -> None:
         self.address = address
-        self._timeout = urllib3.Timeout(connect=connect_seconds, read=read_seconds)
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=8, retries=False, timeout=self._timeout)
+        self._seconds = (connect_seconds, read_seconds)
+        timeout = urllib3.Timeout(connect=connect_seconds, read=read_seconds)
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=8, retries=False, timeout=timeout)
         self._headers = _authorization(address)
         self._lock = threading.Lock()
         self._version: Version | None = None
@@ -155,7 +156,7 @@ class Connection:
                 from influxdb_client.client.influxdb_client import InfluxDBClient
                 from influxdb_client.client.write_api import SYNCHRONOUS
 
-                timeout = (int(1000 * (self._timeout.connect_timeout or 0)), int(1000 * READ_SECONDS))  # type: ignore[operator]  # set above
+                timeout = tuple(int(1000 * seconds) for seconds in self._seconds)
                 token = self._token()["Authorization"].removeprefix("Token ") if self._token() else ""
                 self._client = InfluxDBClient(
                     url=self.address.base, token=token, org=self.address.org or "-", timeout=timeout, retries=False

@@ -7,6 +7,7 @@ would look: settings, folder, broker, stores, sites, processes, agents, what was
 import ipaddress
 import shutil
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from store.operational.store import OperationalStore
 
 LEAST_FREE_MB = 500
 MOST_LETTERS = 10_000  # that are looked at, the newest
+CERTIFICATE_SOON = 30 * DAY
 BEAT_TOO_OLD = 15 * SECOND
 # The program was written after this: an earlier wall clock is wrong.
 CLOCK_NOT_BEFORE = EARLIEST + 36 * 365 * DAY
@@ -52,7 +54,7 @@ def examine(settings: Settings, now: int) -> Iterator[Finding]:
     """Every finding about the installation at `now` (UTC ms)."""
     yield from _clock(now)
     yield from _folder(settings)
-    yield from _broker(settings)
+    yield from _broker(settings, now)
     try:
         store = open_operational(settings)
     except CaretakerError as error:
@@ -99,12 +101,20 @@ def _folder(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.OK, f"data folder {folder}, {free:,} MB free")
 
 
-def _broker(settings: Settings) -> Iterator[Finding]:
+def _broker(settings: Settings, now: int) -> Iterator[Finding]:
     url = urlsplit(settings.broker_url)
     host, port = url.hostname or "127.0.0.1", url.port or (8883 if url.scheme == "mqtts" else 1883)
     kind = "embedded broker" if settings.broker.url == EMBEDDED else "broker"
     try:
-        socket.create_connection((host, port), timeout=3).close()
+        ends = _reach(settings, host, port)
+    except ssl.SSLError as error:
+        yield Finding(
+            Verdict.WRONG, f"{kind} {host}:{port} cannot be trusted: {error}",
+            "broker.ca_file must be the authority of its certificate, and the certificate must name this host: "
+            "docs/brokers.md",
+        )  # fmt: skip
+    except CaretakerError as error:
+        yield Finding(Verdict.WRONG, error.message, error.remedy)
     except OSError as error:
         runs = running_supervisor(settings.run_dir) is not None
         remedy = "start it, or correct broker.url" if settings.broker.url != EMBEDDED else "start it with caretaker up"
@@ -112,7 +122,31 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         yield Finding(verdict, f"{kind} {host}:{port} does not answer: {error}", remedy)
     else:
         yield Finding(Verdict.OK, f"{kind} {host}:{port} answers")
+        if ends is not None and ends - now < CERTIFICATE_SOON:
+            yield Finding(
+                Verdict.WARNING, f"the broker's certificate ends at {iso(ends)}: then nobody connects any more",
+                "caretaker agents prepare --host … makes a new one; then reload the broker",
+            )  # fmt: skip
     yield from _broker_security(settings, host)
+
+
+def _reach(settings: Settings, host: str, port: int) -> int | None:
+    """Connect once; when the broker's certificate ends (UTC ms), None without TLS. OSError when that fails."""
+    if not settings.broker_url.startswith("mqtts:"):
+        socket.create_connection((host, port), timeout=3).close()
+        return None
+    path = settings.broker.ca_file
+    try:
+        context = ssl.create_default_context(cafile=None if path is None else str(path))
+    except OSError as error:
+        raise CaretakerError(f"broker.ca_file: {path} cannot be used: {error.strerror or error}",
+                             "name the authority's certificate (PEM), readable to this user") from None  # fmt: skip
+    with (
+        socket.create_connection((host, port), timeout=3) as plain,
+        context.wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        certificate = encrypted.getpeercert() or {}
+        return ssl.cert_time_to_seconds(str(certificate["notAfter"])) * SECOND
 
 
 def _broker_security(settings: Settings, host: str) -> Iterator[Finding]:

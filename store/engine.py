@@ -38,6 +38,7 @@ _SESSION = {
     "application_name": "caretaker",
     "lock_timeout": BUSY_MS,
     "idle_in_transaction_session_timeout": _STANDSTILL_MS,
+    "synchronous_commit": "on",  # a receipt promises that the batch is on the disk, whatever the server's default
     "timezone": "UTC",
 }
 # A server that vanished without a word must show within half a minute, not after the operating system's two hours.

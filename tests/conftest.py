@@ -1,4 +1,4 @@
-"""Shared by all tests: Hypothesis profiles, a real Mosquitto."""
+"""Shared by all tests: Hypothesis profiles, a real Mosquitto, a real PostgreSQL."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgres import Server, postgres
 from tests.support import free_port, listens, needs, wait_until
 
 settings.register_profile("default", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,3 +29,18 @@ def mosquitto(tmp_path: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A real PostgreSQL for all tests of the run, and no database left behind on it."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The URL of an empty database."""
+    url = postgres_server.database()
+    yield url
+    postgres_server.drop(url)

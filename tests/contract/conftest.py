@@ -10,14 +10,7 @@ from domain.alarms import EventKind
 from store.operational.leases import LeaseClock
 from store.operational.store import OperationalStore
 from tests.contract.operational_stories import T0, commit, event
-from tests.postgres import Server, postgres
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
-    """A real PostgreSQL, and no database left behind on it."""
-    with postgres() as server:
-        yield server
+from tests.postgres import Server
 
 
 @pytest.fixture(scope="session")

@@ -153,7 +153,14 @@ def test_people_and_ingest_write_one_chain_of_the_audit(store: OperationalStore,
         for number in range(2, 32):
             store.commit(news("school", number))
 
-    work: list[Future[object]] = [pool.submit(go_on), pool.submit(answer, "li"), pool.submit(answer, "wang")]
+    def note() -> None:
+        for number in range(60):
+            store.note("school", T0 + number, "li", "restore", {"number": number})
+
+    work: list[Future[object]] = [
+        pool.submit(go_on), pool.submit(note), pool.submit(note),
+        pool.submit(answer, "li"), pool.submit(answer, "wang"),
+    ]  # fmt: skip
     for future in work:
         future.result()
     assert store.verify_audit("school") is None

@@ -18,7 +18,13 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from domain.errors import CaretakerError, ConflictError, IllegalTransitionError, NotFoundError
+from domain.errors import (
+    CaretakerError,
+    ConflictError,
+    IllegalTransitionError,
+    NotFoundError,
+    StoreUnavailableError,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +42,7 @@ class Kind(StrEnum):
     FOREIGN_ORIGIN = "foreign-origin"
     UNKNOWN_HOST = "unknown-host"
     TOO_MANY_STREAMS = "too-many-streams"
+    STORE_UNAVAILABLE = "store-unavailable"
     UNUSABLE_CONFIGURATION = "unusable-configuration"
     INTERNAL = "internal"
 
@@ -102,6 +109,8 @@ def classify(error: CaretakerError) -> tuple[int, Kind]:
         return 409, Kind.VERSION_CONFLICT
     if isinstance(error, IllegalTransitionError):
         return 409, Kind.ILLEGAL_TRANSITION
+    if isinstance(error, StoreUnavailableError):
+        return 503, Kind.STORE_UNAVAILABLE
     return 500, Kind.UNUSABLE_CONFIGURATION
 
 

@@ -9,7 +9,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -184,15 +184,11 @@ def _is_loopback(host: str) -> bool:
 
 def _stores(settings: Settings, store: OperationalStore) -> Iterator[Finding]:
     try:
-        series = open_series(settings)
+        with closing(open_series(settings)) as series:
+            count = sum(series.count(site) for site in store.sites())
+        yield Finding(Verdict.OK, f"series store answers, {count:,} readings")
     except CaretakerError as error:
         yield Finding(Verdict.WRONG, f"series store: {error.message}", error.remedy)
-        return
-    try:
-        count = sum(series.count(site) for site in store.sites())
-        yield Finding(Verdict.OK, f"series store answers, {count:,} readings")
-    finally:
-        series.close()
     for site in store.sites():
         lag = store.journal_end(site) - store.cursor(site, "series")
         if lag > 1000:

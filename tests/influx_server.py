@@ -105,7 +105,7 @@ def fresh_database(server: InfluxAddress) -> Iterator[InfluxAddress]:
         server.scheme, server.host, server.port, f"caretaker_test_{os.getpid()}_{next(_numbers)}",
         server.user, server.token, server.org,
     )  # fmt: skip
-    major = int(_version(address).removeprefix("v").split(".")[0])
+    major = major_version(address)
     bucket = _make_bucket(address) if major == 2 else ""
     yield address
     if major == 1:
@@ -114,6 +114,11 @@ def fresh_database(server: InfluxAddress) -> Iterator[InfluxAddress]:
         _call(address, "DELETE", f"/api/v2/buckets/{bucket}")
     else:
         _call(address, "DELETE", "/api/v3/configure/database?" + urlencode({"db": address.database}))
+
+
+def major_version(address: InfluxAddress) -> int:
+    """1, 2 or 3."""
+    return int(_version(address).removeprefix("v").split(".")[0])
 
 
 def answers(address: InfluxAddress) -> bool:

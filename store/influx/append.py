@@ -1,21 +1,21 @@
 """One batch into InfluxDB: which rows are new, which are duplicates, which must move; then one line for each.
 
-New readings go straight to lines. Only points with a row that is not newer than all that is stored, or with two rows
-at one time, are looked up: one query per metric and stretch of time. A stretch ends where nothing follows for a
-minute, so that what a query answers is in proportion to the batch.
+New readings go straight to lines, in columns: this is the busiest path of the store. Only points with a row that is not
+newer than all that is stored, or with two rows at one time, are looked up: one query per metric and stretch of time. A
+stretch ends where nothing follows for a minute, so that what a query answers is in proportion to the batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from domain.batch import ReadingBatch
+from domain.batch import Int64s, ReadingBatch
 from domain.records import AppendResult, Refused
 from domain.times import HOUR, MINUTE
 from store.influx import influxql
 from store.influx.answers import Table
 from store.influx.connection import Connection
-from store.influx.lines import UnwritableError, point_tags, reading_fields, series_head
+from store.influx.lines import UnwritableError, reading_fields
 from store.influx.newest import Newest
 from store.influx.placing import MARGIN, Held, Placed, Shelf, Wanted
 
@@ -24,103 +24,89 @@ STRETCH_GAP = MINUTE
 LONGEST_STRETCH = 6 * HOUR
 MOST_NAMED_POINTS = 100  # beyond it a query asks for all points of the metric
 
-Lines = tuple[list[int], list[bytes]]  # row of the batch, and its line
-
 
 class Append:
-    """One batch on its way. `areas`: asset -> area, for the tag."""
+    """One batch on its way. `heads`: what a line of each of the batch's points begins with; None where the name cannot
+    be written."""
 
-    def __init__(self, batch: ReadingBatch, connection: Connection, newest: Newest, areas: Mapping[str, str]) -> None:
-        self._batch, self._connection, self._newest = batch, connection, newest
-        self._points = batch.point.tolist()
-        self._times = batch.time.tolist()
-        self._values = batch.value.tolist()
-        self._qualities = batch.quality.tolist()
+    def __init__(
+        self, batch: ReadingBatch, connection: Connection, newest: Newest, heads: Sequence[str | None]
+    ) -> None:
+        self._batch, self._connection, self._newest, self._heads = batch, connection, newest, heads
         self._refused: list[Refused] = []
-        self._heads = {number: self._head(name, areas) for number, name in enumerate(batch.points)}
 
     def run(self) -> AppendResult:
         """Store what is not stored yet. StoreUnavailableError, StoreRefusedError: not known to be stored."""
-        placed, unwritable = self._placed()
-        rows, lines = self._lines(placed)
-        by_row = {one.row: one for one in placed}
-        for index, said in self._connection.write(lines):
-            self._refused.append(Refused(rows[index], said))
-        lost = {one.row for one in self._refused}
-        kept = [by_row[row] for row in rows if row not in lost]
-        for one in kept:
-            self._newest.stored(self._batch.points[self._points[one.row]], one.time)
-        collisions = sum(1 for one in kept if one.asked is not None)
-        duplicates = len(self._batch) - len(placed) - unwritable
-        return AppendResult(len(kept) - collisions, duplicates, collisions, tuple(sorted(self._refused, key=_row)))
+        rows, moved = self._plan()
+        duplicates = len(self._batch) - len(rows) - len(self._refused)
+        rows, lines = self._lines(rows, moved)
+        refused = [Refused(int(rows[index]), said) for index, said in self._connection.write(lines)]
+        if refused:
+            lost = {one.row for one in refused}
+            rows = np.array([row for row in rows.tolist() if row not in lost], np.int64)
+            moved = {row: one for row, one in moved.items() if row not in lost}
+        self._remember(rows, moved)
+        self._refused += refused
+        collisions = sum(1 for row in rows.tolist() if row in moved) if moved else 0
+        return AppendResult(
+            len(rows) - collisions, duplicates, collisions, tuple(sorted(self._refused, key=lambda one: one.row))
+        )
 
-    def _head(self, name: str, areas: Mapping[str, str]) -> str | None:
-        asset, _, metric = name.partition("/")
-        try:
-            return series_head(metric, point_tags(self._batch.site, name, areas.get(asset, "")))
-        except UnwritableError:
-            return None
-
-    def _placed(self) -> tuple[list[Placed], int]:
-        """What is to be written, by row; and how many rows have a name that cannot be."""
-        unwritable = [row for row, point in enumerate(self._points) if self._heads[point] is None]
-        for row in unwritable:
-            said = f"the point {self._batch.points[self._points[row]]!r} has a name that InfluxDB cannot keep"
+    def _plan(self) -> tuple[Int64s, dict[int, Placed]]:
+        """The rows to write, ascending; and where those go that cannot stay at their own time."""
+        batch = self._batch
+        skipped = np.array([head is None for head in self._heads], bool)
+        for row in np.flatnonzero(skipped[batch.point]).tolist():
+            said = f"the point {batch.points[batch.point[row]]!r} has a name that InfluxDB cannot keep"
             self._refused.append(Refused(row, said))
-        crowded = self._crowded()
-        old = {
-            number
-            for number, begin in self._first_times().items()
-            if self._heads[number] is not None
-            and (self._newest.of(self._batch.points[number]) >= begin or number in crowded)
-        }
-        skipped = old | {self._points[row] for row in unwritable}
-        placed = [
-            Placed(row, self._times[row], self._qualities[row])
-            for row, point in enumerate(self._points)
-            if point not in skipped
-        ]
-        if old:
-            placed += self._beside_what_is_stored(old)
-            placed.sort(key=lambda one: one.row)
-        return placed, len(unwritable)
+        old = self._points_to_look_at(skipped)
+        skipped[old] = True
+        rows = np.flatnonzero(~skipped[batch.point]).astype(np.int64)
+        if not old:
+            return rows, {}
+        placed = self._beside_what_is_stored(np.flatnonzero(np.isin(batch.point, old)).tolist())
+        rows = np.sort(np.concatenate([rows, np.array([one.row for one in placed], np.int64)]))
+        return rows, {one.row: one for one in placed if one.asked is not None}
 
-    def _crowded(self) -> set[int]:
-        """Points with two rows at one time."""
-        order = np.lexsort((self._batch.time, self._batch.point))
-        point, time = self._batch.point[order], self._batch.time[order]
-        same = (point[1:] == point[:-1]) & (time[1:] == time[:-1])
-        return set(point[1:][same].tolist())
+    def _points_to_look_at(self, skipped: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[int]:
+        """Points with a row that is not newer than all that they have, or with two rows at one time."""
+        batch = self._batch
+        first = np.full(len(batch.points), np.iinfo(np.int64).max, np.int64)
+        np.minimum.at(first, batch.point, batch.time)
+        known = np.array(
+            [first[number] if skipped[number] else self._newest.of(name) for number, name in enumerate(batch.points)],
+            np.int64,
+        )
+        looked_at = (first <= known) & ~skipped
+        looked_at[_crowded(batch)] = True
+        present = np.zeros(len(batch.points), bool)
+        present[batch.point] = True
+        return np.flatnonzero(looked_at & present & ~skipped).tolist()
 
-    def _first_times(self) -> dict[int, int]:
-        first = np.full(len(self._batch.points), np.iinfo(np.int64).max, np.int64)
-        np.minimum.at(first, self._batch.point, self._batch.time)
-        return {number: first[number].item() for number in np.unique(self._batch.point).tolist()}
-
-    def _beside_what_is_stored(self, points: set[int]) -> list[Placed]:
+    def _beside_what_is_stored(self, rows: Sequence[int]) -> list[Placed]:
+        batch = self._batch
+        metrics = [name.partition("/")[2] for name in batch.points]
         by_metric: dict[str, list[int]] = {}
-        for row, point in enumerate(self._points):
-            if point in points:
-                by_metric.setdefault(self._batch.points[point].partition("/")[2], []).append(row)
+        for row in rows:
+            by_metric.setdefault(metrics[batch.point[row]], []).append(row)
+        times = batch.time.tolist()
         placed: list[Placed] = []
-        for metric, rows in by_metric.items():
-            for stretch in _stretches(sorted(rows, key=lambda row: self._times[row]), self._times):
+        for metric, some in by_metric.items():
+            for stretch in stretches(sorted(some, key=lambda row: times[row]), times):
                 placed += self._place_stretch(metric, stretch)
         return placed
 
     def _place_stretch(self, metric: str, rows: Sequence[int]) -> list[Placed]:
-        by_point: dict[int, list[Wanted]] = {}
+        batch = self._batch
+        by_point: dict[str, list[Wanted]] = {}
         for row in rows:
-            wanted = Wanted(row, self._times[row], self._values[row], self._qualities[row])
-            by_point.setdefault(self._points[row], []).append(wanted)
-        names = [self._batch.points[point] for point in by_point]
-        start, end = self._times[rows[0]], self._times[rows[-1]] + MARGIN
-        held = self._held(metric, names, start, end)
-        placed = []
-        for point, wanted_rows in by_point.items():
-            name = self._batch.points[point]
-            shelf = Shelf(held.get(name, ()), end, self._more(metric, name))
-            placed += shelf.place(wanted_rows)
+            wanted = Wanted(row, int(batch.time[row]), float(batch.value[row]), int(batch.quality[row]))
+            by_point.setdefault(batch.points[batch.point[row]], []).append(wanted)
+        start, end = int(batch.time[rows[0]]), int(batch.time[rows[-1]]) + MARGIN
+        held = self._held(metric, list(by_point), start, end)
+        placed: list[Placed] = []
+        for name, some in by_point.items():
+            placed += Shelf(held.get(name, ()), end, self._more(metric, name)).place(some)
         return placed
 
     def _more(self, metric: str, name: str) -> Callable[[int, int], Iterable[Held]]:
@@ -131,25 +117,60 @@ class Append:
         tables = self._connection.query(influxql.held(metric, self._batch.site, asked, start, end))
         return {table.tags.get("point", ""): list(_held_rows(table)) for table in tables}
 
-    def _lines(self, placed: Sequence[Placed]) -> Lines:
-        rows, lines = [], []
-        texts, received = self._batch.texts, self._batch.received
-        for one in placed:
-            row = one.row
-            text = texts.get(row, "")
-            if one.asked is not None:
-                text = f"{COLLISION}: {text}" if text else COLLISION
+    def _lines(self, rows: Int64s, moved: Mapping[int, Placed]) -> tuple[Int64s, list[str]]:
+        """A line for each row; rows that cannot be written are refused and left out."""
+        batch = self._batch
+        points, values = batch.point[rows].tolist(), batch.value[rows].tolist()
+        qualities, times = batch.quality[rows].tolist(), batch.time[rows].tolist()
+        tails = [f",quality={quality},received={batch.received} " for quality in range(3)]
+        heads = self._heads
+        lines = [
+            f"{heads[point]}value={value!r}{tails[quality]}{time}"
+            for point, value, quality, time in zip(points, values, qualities, times, strict=True)
+        ]
+        special = ~np.isfinite(batch.value[rows])
+        if batch.texts or moved:
+            special |= np.isin(rows, np.array([*batch.texts, *moved], np.int64))
+        unwritable = []
+        for index in np.flatnonzero(special).tolist():
+            row = int(rows[index])
             try:
-                fields = reading_fields(self._values[row], one.quality, received, text, one.asked, self._qualities[row])
+                lines[index] = f"{heads[points[index]]}{self._fields(row, moved.get(row))}"
             except UnwritableError as error:
                 self._refused.append(Refused(row, str(error)))
-                continue
-            rows.append(row)
-            lines.append(f"{self._heads[self._points[row]]}{fields} {one.time}".encode())
-        return rows, lines
+                unwritable.append(index)
+        for index in reversed(unwritable):
+            del lines[index]
+        return np.delete(rows, unwritable), lines
+
+    def _fields(self, row: int, moved: Placed | None) -> str:
+        """Fields and time of a row that has a text, no value, or another place."""
+        batch = self._batch
+        value, quality, text = float(batch.value[row]), int(batch.quality[row]), batch.texts.get(row, "")
+        if moved is None:
+            return f"{reading_fields(value, quality, batch.received, text, None, 0)} {batch.time[row]}"
+        text = f"{COLLISION}: {text}" if text else COLLISION
+        return f"{reading_fields(value, moved.quality, batch.received, text, moved.asked, quality)} {moved.time}"
+
+    def _remember(self, rows: Int64s, moved: Mapping[int, Placed]) -> None:
+        batch = self._batch
+        last = np.full(len(batch.points), np.iinfo(np.int64).min, np.int64)
+        np.maximum.at(last, batch.point[rows], batch.time[rows])
+        for row, one in moved.items():
+            last[batch.point[row]] = max(last[batch.point[row]], one.time)
+        for number in np.unique(batch.point[rows]).tolist():
+            self._newest.stored(batch.points[number], int(last[number]))
 
 
-def _stretches(rows: Sequence[int], times: Sequence[int]) -> Iterator[list[int]]:
+def _crowded(batch: ReadingBatch) -> Int64s:
+    """Numbers of the points with two rows at one time."""
+    order = np.lexsort((batch.time, batch.point))
+    point, time = batch.point[order], batch.time[order]
+    same = (point[1:] == point[:-1]) & (time[1:] == time[:-1])
+    return np.unique(point[1:][same]).astype(np.int64)
+
+
+def stretches(rows: Sequence[int], times: Sequence[int]) -> Iterator[list[int]]:
     """The rows, which are in order of time, in stretches without a long pause."""
     stretch: list[int] = []
     for row in rows:
@@ -172,7 +193,3 @@ def _held_rows(table: Table) -> Iterator[Held]:
             None if asked is None else int(asked),
             int(was or 0),
         )
-
-
-def _row(refused: Refused) -> int:
-    return refused.row

@@ -68,7 +68,7 @@ class Connection:
         assert self.version
         return self._query(text)
 
-    def write(self, lines: Sequence[bytes]) -> list[Refused]:
+    def write(self, lines: Sequence[str]) -> list[Refused]:
         """Store the lines; those that the server refuses come back with its words, all the others are stored.
 
         A write that is refused for its lines is halved until the bad ones are alone: writing a good line again changes
@@ -79,7 +79,7 @@ class Connection:
             waiting = [(first, min(first + LINES_PER_WRITE, len(lines)))]
             while waiting:
                 start, stop = waiting.pop()
-                said = self._post_lines(b"\n".join(lines[start:stop]))
+                said = self._post_lines("\n".join(lines[start:stop]).encode())
                 if said is None:
                     continue
                 if stop - start == 1:

@@ -52,16 +52,16 @@ def reading_fields(value: float, quality: int, received: int, text: str, asked: 
     return fields if asked is None else f"{fields},asked={asked},was={was}"
 
 
-def gap_line(site: str, gap: Gap, points: str, time: int) -> bytes:
+def gap_line(site: str, gap: Gap, points: str, time: int) -> str:
     """A gap record at `time`; `points` is the JSON list of its points."""
     head = series_head("caretaker.gaps", (("agent", gap.agent), ("site", site)))
     return (
         f"{head}start={gap.start},end={gap.end},count={gap.count},"
         f'reason="{gap.reason.translate(_STRING)}",points="{points.translate(_STRING)}" {time}'
-    ).encode()
+    )
 
 
-def number_line(measurement: str, tags: Tags, fields: Mapping[str, float], time: int) -> bytes:
+def number_line(measurement: str, tags: Tags, fields: Mapping[str, float], time: int) -> str:
     """A row of numbers only; those that are NaN are left out."""
     written = ",".join(f"{key}={value!r}" for key, value in fields.items() if not math.isnan(value))
-    return f"{series_head(measurement, tags)}{written} {time}".encode()
+    return f"{series_head(measurement, tags)}{written} {time}"

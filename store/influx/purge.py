@@ -92,7 +92,7 @@ class Purge:
         fields = {"before": float(before), "number": float(number), "done": float(done)}
         self._write([number_line(influxql.PURGES, (("site", self._site),), fields, _STATE_TIME)])
 
-    def _write(self, lines: Sequence[bytes]) -> None:
+    def _write(self, lines: Sequence[str]) -> None:
         for _, said in self._connection.write(lines):
             raise StoreRefusedError(f"InfluxDB refused a summary: {said}")
 

@@ -20,6 +20,7 @@ from store.influx.answers import Cell
 from store.influx.append import Append
 from store.influx.connection import Connection
 from store.influx.gaps import add_gaps, delete_ended_gaps, gaps_of, read_gaps
+from store.influx.heads import Heads
 from store.influx.newest import Newest
 from store.influx.purge import Purge, read_summaries, read_windows
 from store.summaries import SUMMARY_STEP, together
@@ -46,6 +47,7 @@ class InfluxSeriesStore:
         self._areas, self._monotonic = areas, monotonic
         self._write_lock = threading.Lock()
         self._newest: dict[str, Newest] = {}
+        self._heads = Heads()
 
     def append(self, batch: ReadingBatch) -> AppendResult:
         """Store the rows durably and idempotently; see `domain.ports.SeriesStore.append`. Rows that InfluxDB cannot
@@ -56,7 +58,8 @@ class InfluxSeriesStore:
             newest = self._newest_of(batch.site)
             newest.begin()
             try:
-                done = Append(batch, self._connection, newest, self._areas(batch.site)).run()
+                heads = self._heads.of(batch.site, batch.points, self._areas(batch.site))
+                done = Append(batch, self._connection, newest, heads).run()
             except BaseException:
                 newest.forget()
                 raise

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from domain.batch import Gap, ReadingBatch, batch_of
+from domain.errors import StoreRefusedError
 from domain.ports import SeriesStore
 from domain.readings import Quality, Reading
 from store.influx.address import InfluxAddress
 from store.influx.store import InfluxSeriesStore
 from store.series_sqlite import SqliteSeriesStore
-from tests.influx_server import fresh_database, influx_servers
+from tests.influx_server import fresh_database, influx_servers, major_version
 
 T0 = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 FRIDGE = "fridge-1/temperature"
@@ -36,6 +37,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStor
             yield made
         return
     with fresh_database(request.getfixturevalue("influx")) as address, closing(InfluxSeriesStore(address)) as kept:
+        if major_version(address) >= 3 and "purge" in request.node.name:
+            reason = "InfluxDB 3 Core cannot delete readings: its databases have a retention period instead"
+            request.applymarker(pytest.mark.xfail(raises=StoreRefusedError, strict=True, reason=reason))
         yield kept
 
 

@@ -161,7 +161,7 @@ def test_lines_that_the_server_refuses_are_reported_with_its_words_and_all_other
 ) -> None:
     with closing(Connection(address)) as connection:
         # Somebody else wrote texts into the field of another metric's values.
-        assert connection.write([b'power,site=x value="words" %d' % T0]) == []
+        assert connection.write([f'power,site=x value="words" {T0}']) == []
     rows = [*minutes(0, 50), Reading("a/power", T0, 5.0), *minutes(50, 50), Reading("a/power", T0 + 1, 6.0)]
     done = store.append(batch_of("school", T0, rows))
     assert [one.row for one in done.refused] == [50, 101]

@@ -18,7 +18,7 @@ from tests.influx_front import Front, influx_front
 from tests.support import free_port
 
 T0 = 1_767_225_600_000
-LINE = b"temperature,site=s value=1.0 1767225600000"
+LINE = "temperature,site=s value=1.0 1767225600000"
 
 
 @pytest.fixture(params=["1.8.10", "v2.7.11", "3.0.1"])
@@ -78,7 +78,7 @@ def test_newer_servers_get_ready_lines_over_the_v2_path(modern: Front) -> None:
         assert connection.write([LINE, LINE]) == []
         assert connection.write([LINE]) == []
     first, second = modern.of("/api/v2/write")
-    assert first.body == LINE + b"\n" + LINE
+    assert first.body == f"{LINE}\n{LINE}".encode()
     assert first.query == {"org": ["school"], "bucket": ["canteen"], "precision": ["ms"]}
     assert first.headers["Authorization"] == ("Token :secret" if modern.version == "1.8.10" else "Token secret")
     assert first.headers.get("Content-Encoding", "identity") == "identity"
@@ -90,7 +90,7 @@ def test_an_old_server_gets_them_over_its_own_path(first: Front) -> None:
     with closing(Connection(first.address())) as connection:
         assert connection.write([LINE]) == []
     (asked,) = first.of("/write")
-    assert (asked.body, asked.query) == (LINE, {"db": ["canteen"], "precision": ["ms"]})
+    assert (asked.body, asked.query) == (LINE.encode(), {"db": ["canteen"], "precision": ["ms"]})
     assert asked.headers["Authorization"] == basic("caretaker", "secret")
     assert [one.statement for one in first.of("/query")] == ['CREATE DATABASE "canteen"']
 
@@ -125,7 +125,7 @@ def test_lines_leave_in_writes_of_five_thousand(second: Front) -> None:
 
 def test_bad_lines_are_found_by_halving_and_all_others_are_stored(second: Front) -> None:
     second.writes_refuse = "bad"
-    lines = [b"bad %d" % number if number in (0, 37, 99) else b"good %d" % number for number in range(100)]
+    lines = [f"bad {number}" if number in (0, 37, 99) else f"good {number}" for number in range(100)]
     with closing(Connection(second.address())) as connection:
         refused = connection.write(lines)
     assert [index for index, _ in refused] == [0, 37, 99]
@@ -133,7 +133,7 @@ def test_bad_lines_are_found_by_halving_and_all_others_are_stored(second: Front)
     taken = {
         line for asked in second.of("/api/v2/write") if b"bad" not in asked.body for line in asked.body.split(b"\n")
     }
-    assert taken == {line for line in lines if line.startswith(b"good")}
+    assert taken == {line.encode() for line in lines if line.startswith("good")}
     assert len(second.of("/api/v2/write")) < 60
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from domain.batch import ReadingBatch, batch_of
 from domain.readings import Reading
-from store.influx.append import LONGEST_STRETCH, STRETCH_GAP, Append, _stretches
+from store.influx.append import LONGEST_STRETCH, STRETCH_GAP, Append, stretches
+from store.influx.heads import Heads
 from store.influx.newest import NOTHING_STORED, TRUST_SECONDS, Newest
 from store.influx.placing import MARGIN, Held, Shelf, Wanted
 from store.summaries import SUMMARY_STEP, Summary, as_windows, merged, together
@@ -126,22 +127,22 @@ def test_after_a_pause_or_a_failure_they_are_learned_again(why: str) -> None:
 
 def test_a_stretch_ends_at_a_pause_and_is_never_too_long() -> None:
     times = [0, STRETCH_GAP, 2 * STRETCH_GAP + 1, 2 * STRETCH_GAP + 2]
-    assert list(_stretches(range(4), times)) == [[0, 1], [2, 3]]
-    assert list(_stretches([], times)) == []
+    assert list(stretches(range(4), times)) == [[0, 1], [2, 3]]
+    assert list(stretches([], times)) == []
     many = list(range(0, 2 * LONGEST_STRETCH, STRETCH_GAP))
-    stretches = list(_stretches(range(len(many)), many))
-    assert [row for stretch in stretches for row in stretch] == list(range(len(many)))
-    assert all(many[stretch[-1]] - many[stretch[0]] <= LONGEST_STRETCH for stretch in stretches)
+    found = list(stretches(range(len(many)), many))
+    assert [row for stretch in found for row in stretch] == list(range(len(many)))
+    assert all(many[stretch[-1]] - many[stretch[0]] <= LONGEST_STRETCH for stretch in found)
 
 
 class CountingConnection:
     """Keeps lines; counts what is asked of it."""
 
     def __init__(self) -> None:
-        self.lines: list[bytes] = []
+        self.lines: list[str] = []
         self.queries: list[str] = []
 
-    def write(self, lines: Sequence[bytes]) -> list[tuple[int, str]]:
+    def write(self, lines: Sequence[str]) -> list[tuple[int, str]]:
         self.lines += lines
         return []
 
@@ -150,8 +151,12 @@ class CountingConnection:
         return []
 
 
+def heads(batch: ReadingBatch) -> list[str | None]:
+    return Heads().of(batch.site, batch.points, {"a": "kitchen"})
+
+
 def append(batch: ReadingBatch, connection: CountingConnection, newest: Newest) -> tuple[int, int, int, int]:
-    done = Append(batch, connection, newest, {"a": "kitchen"}).run()  # type: ignore[arg-type]  # stands in for it
+    done = Append(batch, connection, newest, heads(batch)).run()  # type: ignore[arg-type]  # stands in for it
     return done.stored, done.duplicates, done.collisions, len(done.refused)
 
 
@@ -160,7 +165,7 @@ def test_new_readings_cost_no_query_and_old_ones_one_per_metric() -> None:
     new = [Reading("a/temperature", 100 + time, 1.0) for time in range(10)] + [Reading("a/power", 5, 2.0)]
     assert append(batch_of("s", 0, new), connection, newest) == (11, 0, 0, 0)
     assert connection.queries == []
-    assert connection.lines[0].startswith(b"temperature,area=kitchen,asset=a,point=a/temperature,site=s value=1.0")
+    assert connection.lines[0].startswith("temperature,area=kitchen,asset=a,point=a/temperature,site=s value=1.0")
     old = [Reading("a/temperature", 20, 1.0), Reading("b/temperature", 21, 1.0), Reading("b/power", 3, 1.0)]
     assert append(batch_of("s", 0, old), connection, newest) == (3, 0, 0, 0)
     assert len(connection.queries) == 1
@@ -172,16 +177,26 @@ def test_two_rows_at_one_time_are_looked_at_even_when_they_are_new() -> None:
     connection, newest = CountingConnection(), Newest(lambda _: {}, lambda: 0.0)
     rows = [Reading("a/x", 5, 1.0), Reading("a/x", 5, 1.0), Reading("a/x", 5, 2.0)]
     assert append(batch_of("s", 0, rows), connection, newest) == (1, 1, 1, 0)
-    assert connection.lines[1].endswith(b'text="time_collision",asked=5,was=0 6')
+    assert connection.lines[1].endswith('text="time_collision",asked=5,was=0 6')
 
 
 def test_rows_that_cannot_be_written_come_back_and_the_others_are_stored() -> None:
     connection, newest = CountingConnection(), Newest(lambda _: {}, lambda: 0.0)
     rows = [Reading("a/x", 5, float("inf")), Reading("a\n/x", 5, 1.0), Reading("a/x", 6, 1.0), Reading("plain", 7, 1.0)]
-    done = Append(batch_of("s", 0, rows), connection, newest, {}).run()  # type: ignore[arg-type]  # stands in for it
+    batch = batch_of("s", 0, rows)
+    done = Append(batch, connection, newest, heads(batch)).run()  # type: ignore[arg-type]  # stands in for it
     assert (done.stored, done.duplicates, done.collisions) == (1, 0, 0)
     assert [one.row for one in done.refused] == [0, 1, 3]
     assert len(connection.lines) == 1
+
+
+def test_heads_are_made_once_and_anew_when_the_area_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.influx.heads.MOST_HEADS", 1)
+    made = Heads()
+    first = made.of("s", ("a/x", "b/x"), {"a": "kitchen"})
+    assert first == ["x,area=kitchen,asset=a,point=a/x,site=s ", "x,asset=b,point=b/x,site=s "]
+    assert made.of("s", ("a/x",), {"a": "hall"}) == ["x,area=hall,asset=a,point=a/x,site=s "]
+    assert made.of("t", ("a/x", "a\n/x"), {}) == ["x,asset=a,point=a/x,site=t ", None]
 
 
 def test_summaries_of_one_window_add_up() -> None:

@@ -153,9 +153,9 @@ def test_a_value_is_written_so_that_it_is_read_back_exactly(value: float) -> Non
 
 def test_gaps_and_summaries_are_lines_of_their_own_measurements() -> None:
     gap = Gap("kitchen", T0, T0 + 5, 3, 'say "x"', ("a/b",))
-    assert gap_line("school", gap, json.dumps(["a/b"]), T0 + 1).decode() == (
+    assert gap_line("school", gap, json.dumps(["a/b"]), T0 + 1) == (
         f"caretaker.gaps,agent=kitchen,site=school start={T0},end={T0 + 5},count=3,"
         f'reason="say \\"x\\"",points="[\\"a/b\\"]" {T0 + 1}'
     )
     line = number_line(influxql.summary_of("temperature"), (("site", "s"),), {"min": NAN, "count": 0.0}, T0)
-    assert line == b"temperature.15min,site=s count=0.0 1767225600000"
+    assert line == "temperature.15min,site=s count=0.0 1767225600000"

@@ -1,10 +1,10 @@
-"""The connection to the broker: one thread with a loop of its own that alone touches the socket and the client.
+"""The connection to the broker: one thread with a loop of its own that alone touches the socket.
 
 It decides nothing about messages: it reads their topic, queues them for the site's worker, publishes what lies in the
 mailbox, and acknowledges. A sequenced pack is acknowledged at once, because its receipt makes it safe; everything else
 when a worker says that it is committed, on the connection that brought it only (message ids are reused). When the
-inbox is full the socket is not read: broker and agents hold. Callbacks never raise; a lost connection is made again
-with growing, jittered delays, and what the broker kept for this session comes then.
+inbox is full the socket is not read: broker and agents hold. A lost connection is made again with growing, jittered
+delays, and what the broker kept for this session comes then.
 """
 
 import select
@@ -17,28 +17,49 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from domain.reasons import DeadReason
 from domain.times import SECOND
 from ingest.backoff import Backoff
+from ingest.connection import Connection, LostError
 from ingest.inbox import Ack, Inbound, Inbox
 from ingest.mailbox import Mailbox
 from ingest.metrics import Count, Counters
-from ingest.settings import BrokerAddress, IngestSettings, broker_address
-from ingest.tls import secure, unread
+from ingest.packets import (
+    PUBLISH,
+    Packet,
+    ProtocolError,
+    Published,
+    Type,
+    number,
+    puback,
+    publish,
+    published,
+    subscribe,
+    unsubscribe,
+)
+from ingest.settings import IngestSettings, broker_address
+from ingest.tls import context_of
 from wire.messages import MAX_MESSAGE_BYTES
 from wire.rejection import Rejection
 from wire.topics import Kind, Topic, ingest_filters, parse_topic
 
-READS_PER_TURN = 64  # packets, before the mailbox and acknowledgements get their turn
+READS_PER_TURN = 512  # packets, before the mailbox and acknowledgements get their turn
 PUBLISHED_PER_TURN = 100
 MOST_UNCONFIRMED = 100  # QoS 1 messages of ours that the broker has not confirmed
 TURN_SECONDS = 0.25
 HANDSHAKE_SECONDS = 10.0
 PAUSED_SECONDS = 5.0  # of a full inbox, before it counts as not hearing
 KEPT_BYTES = MAX_MESSAGE_BYTES  # of a payload; a larger one is refused anyway
+REFUSED = 0x80  # a subscription, MQTT 3.1.1 section 3.9.3
+
+_REFUSALS = {  # MQTT 3.1.1 section 3.2.2.3
+    1: "it does not speak MQTT 3.1.1",
+    2: "it does not take this client id",
+    3: "it is not available",
+    4: "user or password are wrong",
+    5: "this user has no right to connect",
+}
 
 _log = structlog.get_logger()
 
@@ -48,14 +69,17 @@ class Consumer:
 
     def __init__(self, settings: IngestSettings, inbox: Inbox, mailbox: Mailbox, counters: Counters) -> None:
         self._address = broker_address(settings)
+        context_of(self._address)  # a file that cannot be used is told before anything runs
         self._inbox, self._mailbox, self._counters = inbox, mailbox, counters
-        self._client = _client(settings, self._address, self)
-        self._keepalive = settings.keepalive // SECOND
+        self._client_id, self._keepalive = f"caretaker-{settings.worker}", settings.keepalive
+        self._connection: Connection | None = None
         self._generation = 0
-        self._subscribed = False
-        self._subscribe_mid: int | None = None
+        self._accepted = self._subscribed = False
+        self._subscribe_mid = self._last_mid = 0
         self._resubscribe = False
-        self._broken = False
+        self._wanted: tuple[str, ...] | None = ingest_filters()
+        self._unwanted: tuple[str, ...] = ()
+        self._asked: frozenset[str] = frozenset()  # what this connection is subscribed to
         self._unconfirmed: set[int] = set()
         self._paused_since: float | None = None
         self._acks: deque[Ack] = deque()
@@ -92,6 +116,12 @@ class Consumer:
         self._resubscribe = True
         self.wake()
 
+    def listen(self, wanted: Sequence[str] | None, unwanted: Sequence[str] = ()) -> None:
+        """Be subscribed to `wanted`, and not to `unwanted`, which a former run may have left in the session; with None
+        stay away from the broker."""
+        self._wanted, self._unwanted = None if wanted is None else tuple(wanted), tuple(unwanted)
+        self.wake()
+
     def wake(self) -> None:
         """End the loop's wait."""
         with suppress(OSError):  # its buffer is full, so it will wake anyway; or it is closed, and nobody waits
@@ -101,98 +131,188 @@ class Consumer:
         """Keep connected and serve until `stop`; then publish what waits, and disconnect."""
         try:
             while not stop.is_set():
-                if self._inbox.full:  # the handshake's answer could not be read
+                if self._wanted is None:
                     stop.wait(TURN_SECONDS)
                     continue
                 try:
-                    if self._connect():
-                        self._serve(stop)
+                    self._session(stop)
+                except LostError as error:
+                    said = "lost" if self._subscribed else "not made"
+                    _log.warning(f"the connection to the broker is {said}", broker=self._broker, reason=str(error))
                 except Exception:  # noqa: BLE001 - a defect must not leave the process deaf
                     _log.exception("the broker connection failed; it is made again")
-                    self._drop()
                 if not stop.is_set():
+                    self._drop()
                     stop.wait(self._backoff.next() / SECOND)
-            self._leave()
+            with suppress(LostError):
+                self._leave()
         finally:
             self._drop()
             self._wake_reader.close()
             self._wake_writer.close()
 
-    def _connect(self) -> bool:
-        host, port = self._address.host, self._address.port
-        self._broken = False
-        try:
-            self._client.connect(host, port, self._keepalive)
-        except (OSError, ValueError) as error:
-            _log.warning("the broker cannot be reached; tried again", host=host, port=port, error=str(error))
-            return False
-        return True
+    @property
+    def _broker(self) -> str:
+        return f"{self._address.host}:{self._address.port}"
 
-    def _serve(self, stop: threading.Event) -> None:
+    def _session(self, stop: threading.Event) -> None:
+        """One connection, from its beginning until it is lost or `stop`."""
+        self._generation += 1
+        self._unconfirmed.clear()
+        connection = self._connection = Connection(self._address, self._client_id, self._keepalive)
         begun = time.monotonic()
-        while not stop.is_set() and not self._broken and self._client.socket() is not None:
-            self._turn(TURN_SECONDS)
+        while not stop.is_set():
+            if self._wanted is None:
+                raise LostError("this process is to stay away")
+            self._turn(connection, TURN_SECONDS)
+            if self._paused_since is not None:  # the answer may wait behind messages
+                begun = time.monotonic()
             if not self._subscribed and time.monotonic() - begun > HANDSHAKE_SECONDS:
-                _log.warning("the broker does not answer", host=self._address.host)
-                break
-        if not stop.is_set():
-            self._drop()
+                raise LostError("the broker does not answer")
 
-    def _turn(self, seconds: float) -> None:
-        """One turn of the loop: wait for the socket or a wake, read, acknowledge, publish, keep alive."""
-        sock: Any = self._client.socket()
-        full = self._watch_inbox()
-        readers: list[Any] = [self._wake_reader] if full else [self._wake_reader, sock]
-        writers: list[Any] = [sock] if self._client.want_write() else []
-        try:
-            waits = 0.0 if not full and unread(sock) else 0.02 if full else seconds
-            readable, writable, _ = select.select(readers, writers, [], waits)
-        except (OSError, ValueError) as error:
-            _log.warning("the connection broke", error=str(error))
-            self._broken = True
-            return
+    def _turn(self, connection: Connection, seconds: float) -> None:
+        """One turn of the loop: wait for the socket or a wake, read, acknowledge, publish, keep alive. LostError."""
+        # Before CONNACK no messages come, so that is read in any case.
+        reading = not self._watch_inbox() or not self._accepted
+        listening = reading and connection.drained  # else what was read already comes first: the buffer is bounded
+        readers: list[Any] = [self._wake_reader, connection] if listening else [self._wake_reader]
+        writers: list[Any] = [connection] if connection.wants_write else []
+        waits = 0.02 if not reading else 0.0 if connection.unread or not listening else seconds
+        readable, _, _ = select.select(readers, writers, [], waits)
         if self._wake_reader in readable:
             self._drain_wakes()
-        if sock in readable or (not full and unread(sock)):
-            self._read()
-        self._send()
-        if self._client.socket() is not None and (writable or self._client.want_write()):
-            self._client.loop_write()
-        if self._client.socket() is not None:
-            self._client.loop_misc()
+        if listening and (connection in readable or connection.unread):
+            connection.receive()
+        if reading:
+            self._take(connection)
+        self._send(connection)
+        connection.keep_alive(reading=reading)
+        connection.flush()
 
-    def _read(self) -> None:
-        """Read what has arrived, one packet at a time, so that the bound of the inbox is passed by one message."""
-        for _ in range(READS_PER_TURN):
-            sock: Any = self._client.socket()
-            if sock is None or self._inbox.full or not (unread(sock) or select.select([sock], [], [], 0)[0]):
-                return
-            if self._client.loop_read():
-                return
+    def _take(self, connection: Connection) -> None:
+        """What has arrived, as far as the inbox has room."""
+        messages: list[Inbound] = []
+        room = self._inbox.room
+        try:
+            for _ in range(READS_PER_TURN):
+                if self._accepted and len(messages) >= room:
+                    return
+                packet = connection.next()
+                if packet is None:
+                    return
+                if packet.type == PUBLISH:
+                    messages.append(self._message(connection, published(packet)))
+                else:
+                    self._answer(connection, packet)
+        except ProtocolError as error:
+            raise LostError(f"the broker does not speak MQTT 3.1.1: {error}") from error
+        finally:
+            if messages and (refused := self._inbox.put_all(messages)):
+                self._counters.add(Count.ELSEWHERE, len(refused))
+                self.acknowledge([message.ack for message in refused if message.ack is not None])
+
+    def _message(self, connection: Connection, message: Published) -> Inbound:
+        """The message for the inbox; acknowledged now when a receipt stands for it."""
+        topic: Topic | Rejection
+        try:
+            text = message.topic.decode()
+            topic = parse_topic(text)
+        except UnicodeDecodeError as error:
+            text, topic = "", Rejection(DeadReason.BAD_TOPIC, f"the topic is not UTF-8: {error.reason}")
+        ack = Ack(self._generation, message.mid, message.qos) if message.qos else None
+        if ack is not None and isinstance(topic, Topic) and topic.kind is Kind.READINGS:
+            connection.send(puback(message.mid))
+            ack = None
+        return Inbound(text, topic, message.payload[:KEPT_BYTES], message.size, message.retained, ack)
+
+    def _answer(self, connection: Connection, packet: Packet) -> None:
+        """Everything but messages. LostError when the broker refuses."""
+        match packet.type:
+            case Type.CONNACK:
+                code = packet.body[1] if len(packet.body) == 2 else 0
+                if code:
+                    raise LostError(f"the broker refuses: {_REFUSALS.get(code, f'code {code}')}")
+                # Subscribe also when the broker still knows the session: its retained messages come again.
+                self._accepted, self._resubscribe = True, False
+                self._begin(connection)
+            case Type.SUBACK:
+                if REFUSED in packet.body[2:]:
+                    raise LostError(f"the broker refuses the subscription to {', '.join(self._asked)}: check "
+                                    "this user's rights")  # fmt: skip
+                if number(packet) == self._subscribe_mid and not self._subscribed:
+                    self._begun()
+            case Type.PUBACK:
+                self._unconfirmed.discard(number(packet))
+            case Type.PINGRESP | Type.UNSUBACK:
+                pass
+            case _:
+                raise ProtocolError(f"a packet of type {packet.type}, which no broker sends here")
+
+    def _begin(self, connection: Connection) -> None:
+        """Subscribe; with nothing to hear the handshake is over."""
+        if self._unwanted:
+            connection.send(unsubscribe(self._next_mid(), self._unwanted))
+        self._asked = frozenset()
+        self._subscribe_mid = self._subscribe(connection, self._wanted or ())
+        if not self._subscribe_mid:
+            self._begun()
+
+    def _begun(self) -> None:
+        self._subscribed = True
+        self._backoff.reset()
+        self._counters.add(Count.CONNECTIONS)
+        _log.info("connected to the broker", broker=self._broker)
+
+    def _follow(self, connection: Connection) -> None:
+        """Subscribe to what is wanted by now, and to nothing else."""
+        wanted = self._wanted or ()
+        gone = self._asked.difference(wanted)
+        if gone:
+            connection.send(unsubscribe(self._next_mid(), tuple(gone)))
+            self._asked -= gone
+        again, self._resubscribe = self._resubscribe, False
+        self._subscribe(connection, wanted if again else [name for name in wanted if name not in self._asked])
+
+    def _subscribe(self, connection: Connection, filters: Sequence[str]) -> int:
+        """The packet's number; 0 when there was nothing to subscribe to."""
+        if not filters:
+            return 0
+        mid = self._next_mid()
+        connection.send(subscribe(mid, filters, 1))
+        self._asked |= frozenset(filters)
+        return mid
+
+    def _next_mid(self) -> int:
+        mid = self._last_mid % 65_535 + 1
+        while mid in self._unconfirmed:
+            mid = mid % 65_535 + 1
+        self._last_mid = mid
+        return mid
 
     def _drain_wakes(self) -> None:
         with suppress(BlockingIOError):
             while self._wake_reader.recv(4096):
                 pass
 
-    def _send(self) -> None:
+    def _send(self, connection: Connection) -> None:
         """Acknowledgements and what lies in the mailbox; both wait while the connection is not ready."""
-        if not self._subscribed and not (self._acks and self._client.is_connected()):
+        if not self._accepted:
             return
-        while self._acks and self._client.is_connected():
+        while self._acks:
             ack = self._acks.popleft()
             if ack.generation == self._generation:
-                self._client.ack(ack.mid, ack.qos)
+                connection.send(puback(ack.mid))
             else:
                 self._counters.add(Count.LATE_ACKS)
-        if self._resubscribe and self._subscribed:
-            self._resubscribe = False
-            self._client.subscribe([(name, 1) for name in ingest_filters()])
-        if self._subscribed and len(self._unconfirmed) < MOST_UNCONFIRMED:
+        if not self._subscribed:
+            return
+        self._follow(connection)
+        if len(self._unconfirmed) < MOST_UNCONFIRMED:
             for parcel in self._mailbox.collect(PUBLISHED_PER_TURN):
-                sent = self._client.publish(parcel.topic, parcel.payload, parcel.qos, retain=True)
+                mid = self._next_mid() if parcel.qos else 0
+                connection.send(publish(parcel.topic, parcel.payload, parcel.qos, mid, retain=True))
                 if parcel.qos:
-                    self._unconfirmed.add(sent.mid)
+                    self._unconfirmed.add(mid)
             if len(self._mailbox) and len(self._unconfirmed) < MOST_UNCONFIRMED:
                 self.wake()
 
@@ -207,102 +327,17 @@ class Consumer:
 
     def _leave(self) -> None:
         """Give the last receipts to the broker, for at most two seconds, and say good-bye."""
-        until = time.monotonic() + 2
-        while self._subscribed and not self._broken and time.monotonic() < until:
-            if not (len(self._mailbox) or self._unconfirmed or self._acks or self._client.want_write()):
+        connection, until = self._connection, time.monotonic() + 2
+        if connection is None:
+            return
+        while self._subscribed and time.monotonic() < until:
+            if not (len(self._mailbox) or self._unconfirmed or self._acks or connection.wants_write):
                 break
-            self._turn(0.05)
-        self._subscribed = False
-        self._client.disconnect()
-        if self._client.socket() is not None:
-            self._client.loop_write()
+            self._turn(connection, 0.05)
+        connection.leave()
 
     def _drop(self) -> None:
-        self._subscribed = False
-        sock: Any = self._client.socket()
-        if sock is not None:
-            sock.close()
-
-    def on_connect(self, client: Client, refused: bool, reason: str) -> None:
-        """CONNACK: subscribe, also when the broker still knows the session (its retained messages come again)."""
-        if refused:
-            _log.error("the broker refused the connection", reason=reason)
-            self._broken = True
-            return
-        self._generation += 1
-        self._resubscribe = False
-        _, self._subscribe_mid = client.subscribe([(name, 1) for name in ingest_filters()])
-
-    def on_subscribe(self, mid: int, refused: bool) -> None:
-        """SUBACK: from now on messages arrive."""
-        if refused:
-            _log.error("the broker refused the subscription; check this user's rights", topics=ingest_filters())
-            self._broken = True
-        elif mid == self._subscribe_mid:
-            self._subscribed = True
-            self._backoff.reset()
-            self._counters.add(Count.CONNECTIONS)
-            _log.info("connected to the broker", host=self._address.host, port=self._address.port)
-
-    def on_disconnect(self, reason: str) -> None:
-        """The connection is gone."""
-        if self._subscribed:
-            _log.warning("the connection to the broker is lost", reason=reason)
-        self._subscribed = False
-
-    def on_publish(self, mid: int) -> None:
-        """The broker confirmed one of our messages (or it left, for QoS 0)."""
-        self._unconfirmed.discard(mid)
-
-    def on_message(self, client: Client, message: MQTTMessage) -> None:
-        """Queue the message; acknowledge it now when a receipt stands for it."""
-        try:
-            text = message.topic
-            topic = parse_topic(text)
-        except UnicodeDecodeError as error:
-            text, topic = "", Rejection(DeadReason.BAD_TOPIC, f"the topic is not UTF-8: {error.reason}")
-        ack = Ack(self._generation, message.mid, message.qos) if message.qos else None
-        if ack is not None and isinstance(topic, Topic) and topic.kind is Kind.READINGS:
-            client.ack(ack.mid, ack.qos)
-            ack = None
-        payload = message.payload
-        self._inbox.put(Inbound(text, topic, bytes(payload[:KEPT_BYTES]), len(payload), message.retain, ack))
-
-
-def _client(settings: IngestSettings, address: BrokerAddress, owner: Consumer) -> Client:
-    """A paho client with a persistent session, whose callbacks only hand over to `owner` and never raise."""
-    client = Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=f"caretaker-{settings.worker}",
-        clean_session=False,
-        protocol=MQTTProtocolVersion.MQTTv311,
-        manual_ack=True,
-    )
-    client.suppress_exceptions = True
-    client.connect_timeout = 5.0
-    client.max_inflight_messages_set(MOST_UNCONFIRMED + PUBLISHED_PER_TURN)
-    if address.user:
-        client.username_pw_set(address.user, address.password)
-    secure(client, address)
-
-    def on_connect(client: Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        owner.on_connect(client, reason.is_failure, str(reason))
-
-    def on_subscribe(client: Client, data: Any, mid: int, reasons: Any, properties: Any) -> None:
-        owner.on_subscribe(mid, any(reason.is_failure for reason in reasons))
-
-    def on_disconnect(client: Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        owner.on_disconnect(str(reason))
-
-    def on_publish(client: Client, data: Any, mid: int, reason: Any, properties: Any) -> None:
-        owner.on_publish(mid)
-
-    def on_message(client: Client, data: Any, message: MQTTMessage) -> None:
-        owner.on_message(client, message)
-
-    client.on_connect = on_connect
-    client.on_subscribe = on_subscribe
-    client.on_disconnect = on_disconnect
-    client.on_publish = on_publish
-    client.on_message = on_message
-    return client
+        self._accepted = self._subscribed = False
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,5 +1,6 @@
 """Messages between the network thread and the workers: bounded by number and bytes over all sites together.
 
+A site that another worker serves is closed: its messages are refused, and its agents send them again to that one.
 Policy when full: nothing is dropped. `full` tells the network thread to stop reading its socket, so that the broker
 and then the agents hold what they have; one read may still go beyond the bound.
 """
@@ -42,6 +43,7 @@ class Inbox:
     def __init__(self, most_messages: int, most_bytes: int) -> None:
         self._most_messages, self._most_bytes = most_messages, most_bytes
         self._queues: dict[str, deque[Inbound]] = {STRAY: deque()}
+        self._closed: set[str] = set()
         self._messages = self._bytes = 0
         self._lock = threading.Lock()
         self._arrived: dict[str, threading.Condition] = {STRAY: threading.Condition(self._lock)}
@@ -49,19 +51,42 @@ class Inbox:
     def open(self, site: str) -> None:
         """Queue the site's messages from now on apart from those of unknown sites."""
         with self._lock:
+            self._closed.discard(site)
             if site not in self._queues:
                 self._queues[site] = deque()
                 self._arrived[site] = threading.Condition(self._lock)
 
+    def close(self, site: str) -> list[Inbound]:
+        """Another worker serves the site: refuse its messages from now on; those that wait here are given back."""
+        with self._lock:
+            self._closed.add(site)
+            left = list(self._queues.pop(site, ()))
+            self._messages -= len(left)
+            self._bytes -= sum(len(message.payload) for message in left)
+            return left
+
     def put(self, message: Inbound) -> None:
         """Add a message to the queue of its site."""
+        self.put_all((message,))
+
+    def put_all(self, messages: Sequence[Inbound]) -> list[Inbound]:
+        """Add messages in order, each to the queue of its site; those of closed sites come back."""
+        refused = []
         with self._lock:
-            site = site_of(message)
-            key = site if site in self._queues else STRAY
-            self._queues[key].append(message)
-            self._messages += 1
-            self._bytes += len(message.payload)
-            self._arrived[key].notify()
+            touched = set()
+            for message in messages:
+                site = site_of(message)
+                if site in self._closed:
+                    refused.append(message)
+                    continue
+                key = site if site in self._queues else STRAY
+                self._queues[key].append(message)
+                self._messages += 1
+                self._bytes += len(message.payload)
+                touched.add(key)
+            for key in touched:
+                self._arrived[key].notify()
+        return refused
 
     def put_back(self, site: str, messages: Sequence[Inbound]) -> None:
         """Return messages that were taken and not settled, before all others."""
@@ -87,6 +112,12 @@ class Inbox:
         """Whether no more should be read."""
         with self._lock:
             return self._messages >= self._most_messages or self._bytes >= self._most_bytes
+
+    @property
+    def room(self) -> int:
+        """How many messages may still be added; 0 when it is full."""
+        with self._lock:
+            return 0 if self._bytes >= self._most_bytes else max(0, self._most_messages - self._messages)
 
     @property
     def depth(self) -> int:

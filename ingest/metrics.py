@@ -28,6 +28,7 @@ class Count(StrEnum):
     EMPTY = "empty"
     MISDELIVERED = "misdelivered"
     TURNED_AWAY = "turned_away"
+    ELSEWHERE = "elsewhere"
     UNKNOWN_SITE = "unknown_site"
     RECEIPTS = "receipts"
     COMMIT_RETRIES = "commit_retries"
@@ -52,6 +53,7 @@ MEANING: Mapping[Count, str] = MappingProxyType(
         Count.EMPTY: "messages that say nothing (a cleared retained message, a pack without readings); ignored",
         Count.MISDELIVERED: "receipts and alarms that the broker delivered to ingest, who writes them; ignored",
         Count.TURNED_AWAY: "messages of new agents beyond the bound per hour; not receipted",
+        Count.ELSEWHERE: "messages of sites that another worker serves; dropped, the agent sends them to that one",
         Count.UNKNOWN_SITE: "messages of sites that have no catalogue; not receipted",
         Count.RECEIPTS: "receipts handed to the broker connection",
         Count.COMMIT_RETRIES: "commits that failed and were tried again",

@@ -1,10 +1,14 @@
 """The broker connection alone, against a real Mosquitto: acknowledgements, back-pressure, refusals."""
 
+import select
+import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from paho.mqtt.client import Client
@@ -16,7 +20,7 @@ from ingest.inbox import Ack, Inbound, Inbox
 from ingest.mailbox import Mailbox
 from ingest.metrics import Count, Counters
 from ingest.settings import IngestSettings
-from tests.support import free_port, wait_until
+from tests.support import free_port, listens, needs, wait_until
 from tests.unit.ingest.ingest_fakes import SITE
 from wire.topics import readings_topic, receipt_topic, unsequenced_topic
 
@@ -154,3 +158,109 @@ def test_a_message_that_is_too_large_is_cut_but_its_size_is_known(mosquitto: int
         (message,) = here.take(1)
         assert message.size == 400_000
         assert len(message.payload) == module.KEPT_BYTES
+
+
+@pytest.mark.parametrize("size", [module.KEPT_BYTES - 1, 600_000, 3_000_000])
+def test_after_a_large_message_the_next_one_comes_whole(mosquitto: int, size: int) -> None:
+    with line(mosquitto) as here, sender(mosquitto) as client:
+        send(client, unsequenced_topic(SITE, "esp"), b"x" * size)
+        send(client, unsequenced_topic(SITE, "esp"), b"next")
+        large, following = here.take(2)
+        assert (large.size, len(large.payload)) == (size, min(size, module.KEPT_BYTES))
+        assert (following.payload, following.size) == (b"next", 4)
+
+
+def test_an_idle_connection_is_kept_alive_beyond_the_broker_s_patience(mosquitto: int) -> None:
+    """The broker drops a client that says nothing for one and a half keepalives (here 1.5 s)."""
+    made = Line(mosquitto)
+    made.consumer._keepalive = 1000
+    made.thread.start()
+    try:
+        wait_until(lambda: made.consumer.connected, 20, "connected")
+        time.sleep(3.5)  # the broker's own clock is what is tested
+        assert made.consumer.connected
+        assert made.consumer.connections == 1
+    finally:
+        made.stop.set()
+        made.consumer.wake()
+        made.thread.join(20)
+
+
+class Chopper(threading.Thread):
+    """A proxy that hands on what the broker says in pieces of a few bytes, all sizes in turn."""
+
+    def __init__(self, broker: int) -> None:
+        super().__init__(daemon=True)
+        self._broker = broker
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        self.start()
+
+    def run(self) -> None:
+        client, _ = self._server.accept()
+        broker = socket.create_connection(("127.0.0.1", self._broker))
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        turns = 0
+        try:
+            while True:
+                for source in select.select([client, broker], [], [])[0]:
+                    data = source.recv(4096)
+                    if not data:
+                        return
+                    while data:
+                        turns += 1
+                        size = len(data) if source is client else turns % 7 + 1
+                        (broker if source is client else client).sendall(data[:size])
+                        data = data[size:]
+        except OSError:
+            return
+        finally:
+            for each in (client, broker, self._server):
+                each.close()
+
+
+def test_packets_that_arrive_in_pieces_are_whole(mosquitto: int) -> None:
+    with line(Chopper(mosquitto).port) as here, sender(mosquitto) as client:
+        payloads = [b"x" * size for size in (0, 1, 100, 127, 128, 300, 2000)]
+        for seq, payload in enumerate(payloads, 1):
+            client.publish(readings_topic(SITE, "a", "b1", seq), payload, seq % 2)
+        taken = here.take(len(payloads))
+        assert sorted(message.payload for message in taken) == payloads
+        assert here.consumer.connections == 1
+
+
+def test_a_connection_that_breaks_is_made_again_and_what_was_not_acknowledged_comes_again(mosquitto: int) -> None:
+    topic = unsequenced_topic(SITE, "esp")
+    with line(mosquitto) as here, sender(mosquitto) as client:
+        send(client, topic, b"one")
+        (first,) = here.take(1)
+        connection = here.consumer._connection
+        assert connection is not None
+        connection._socket.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: here.consumer.connections == 2, 20, "connected again")
+        (again,) = here.take(1)
+        assert first.ack is not None
+        assert again.ack is not None
+        assert again.payload == b"one"
+        assert again.ack.generation > first.ack.generation
+        here.consumer.acknowledge([first.ack, again.ack])
+        wait_until(lambda: here.counters.get(Count.LATE_ACKS) == 1, 10, "the old one counts for nothing")
+
+
+def test_a_broker_that_refuses_is_asked_again_later(tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\n")
+    broker = subprocess.Popen([needs("mosquitto", "mosquitto"), "-c", str(config)], stderr=subprocess.DEVNULL)
+    made = Line(port)
+    try:
+        wait_until(lambda: listens(port), 10, "mosquitto listens")
+        made.thread.start()
+        wait_until(lambda: made.consumer._generation >= 2, 20, "tried again")
+        assert not made.consumer.connected
+    finally:
+        made.stop.set()
+        made.consumer.wake()
+        made.thread.join(20)
+        broker.terminate()
+        broker.wait(10)

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test lint check docs lock clean help
+.PHONY: demo bench test lint check chaos docs lock clean help
 
 help:                      ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,11 +35,17 @@ test: $(VENV)/.dev         ## every check: style, types, import contracts, tests
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
+bench: $(VENV)/.server     ## how fast this machine is; ARGS="--quick" is the short form
+	@$(BIN)/caretaker bench $(ARGS)
+
 lint: $(VENV)/.dev         ## style, types and import contracts only
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+chaos: $(VENV)/.dev        ## break real installations and count what is lost; ARGS="--quick" is the short form
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 docs: $(VENV)/.dev         ## regenerate what the docs take from the code (diagram, screenshots)
 	@$(BIN)/python docs/generate.py

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "broker": ("broker", "broker"),
     "simulate": ("simulate", "simulate"),
     "backtest": ("backtest", "backtest"),
+    "bench": ("bench", "bench"),
     "dead-letters": ("dead_letters", "dead_letters"),
     "backup": ("backup", "backup"),
     "restore": ("backup", "restore"),

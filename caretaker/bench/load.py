@@ -1,0 +1,77 @@
+"""One phase of load on one consumer: messages at a steady rate, and how far behind the schedule the consumer is.
+
+Lag is counted against the schedule, not against what the generator managed to send: message k is due at start + k /
+rate, and it is taken when the consumer says so. A generator or broker that cannot keep up therefore shows as lag.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from caretaker.bench.children import Child, module
+from caretaker.bench.packets import Load
+from caretaker.bench.publisher import Orders
+
+LOOK_SECONDS = 0.1
+LEAD_SECONDS = 0.8  # until the generator is ready
+DRAIN_SECONDS = 90.0
+STILL_SECONDS = 0.6  # without a further message: nothing is on its way any more
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What came of a phase; `worst_lag` in seconds."""
+
+    rate: float
+    seconds: float
+    worst_lag: float
+    taken: int
+
+
+def generator(orders: Orders, core: int, folder: Path) -> Child:
+    """The load generator at work on these orders."""
+    text = msgspec.json.encode(orders).decode()
+    return Child(module("caretaker.bench.publisher", text), core, folder / "publisher.log")
+
+
+def steady(
+    port: int, core: int, folder: Path, load: Load, rate: float, seconds: float,
+    taken: Callable[[], int], give_up: float = float("inf"), watch: Callable[[], None] = lambda: None,
+) -> Phase:  # fmt: skip
+    """Load at `rate` messages per second for `seconds`; ends early when the lag exceeds `give_up` seconds.
+
+    `taken`: how many messages the consumer has taken so far. `watch` is called at each look.
+    """
+    base, worst = taken(), 0.0
+    start = time.time() + LEAD_SECONDS
+    orders = Orders(port, load, max(1, int(rate * seconds)), rate, start)
+    with generator(orders, core, folder) as child:
+        while (now := time.time()) < start + seconds:
+            child.check()
+            watch()
+            done = taken() - base
+            worst = max(worst, lag(now=time.time(), start=start, rate=rate, count=orders.count, taken=done))
+            if worst > give_up:
+                break
+            time.sleep(max(0.0, LOOK_SECONDS - (time.time() - now)))
+        child.stop()
+    return Phase(rate, seconds, worst, drain(taken) - base)
+
+
+def lag(*, now: float, start: float, rate: float, count: int, taken: int) -> float:
+    """How many seconds ago the first message that is not taken was due; 0 before its time, or when all are taken."""
+    return 0.0 if taken >= count else max(0.0, now - start - taken / rate)
+
+
+def drain(taken: Callable[[], int]) -> int:
+    """Wait until nothing comes any more (for at most 90 s); how many were taken then."""
+    until = time.monotonic() + DRAIN_SECONDS
+    newest, since = taken(), time.monotonic()
+    while time.monotonic() < until and time.monotonic() - since < STILL_SECONDS:
+        time.sleep(LOOK_SECONDS)
+        if (present := taken()) != newest:
+            newest, since = present, time.monotonic()
+    return newest

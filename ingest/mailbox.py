@@ -32,6 +32,12 @@ class Mailbox:
             self._parcels[topic] = Parcel(topic, payload, qos)
         self.wake()
 
+    def discard(self, beginning: str) -> None:
+        """Forget what waits for topics that begin so: somebody else writes them now."""
+        with self._lock:
+            for topic in [topic for topic in self._parcels if topic.startswith(beginning)]:
+                del self._parcels[topic]
+
     def collect(self, most: int) -> list[Parcel]:
         """Take out up to `most` parcels."""
         with self._lock:

@@ -1,7 +1,7 @@
 """The ingest process: consumer, one worker per site, the series writer, and a sign of life each second.
 
-Straight-line wiring; decides only which sites there are (all that the store knows, new ones as they are applied) and
-in which order things end: first the workers settle what they took, then the last receipts leave, then the rest.
+Straight-line wiring; decides only in which order things end: first the workers settle what they took, then the last
+receipts leave, then the rest. Which sites it serves is decided by `site_pool`.
 """
 
 import json
@@ -19,11 +19,10 @@ from ingest.inbox import Inbox
 from ingest.mailbox import Mailbox
 from ingest.metrics import Counters
 from ingest.room import Shortage
-from ingest.series_writer import SeriesFeed, write_series
+from ingest.series_writer import write_series
 from ingest.settings import IngestSettings
+from ingest.site_pool import SitePool
 from ingest.site_session import Parts, SiteSession
-from ingest.site_worker import SiteWorker
-from ingest.stray import Stray
 
 MOST_CLOCKS_SHOWN = 50  # agents with a wrong clock, per site, in the sign of life
 GRACE_SECONDS = 15.0  # for a worker to settle what it took, and for the series writer to end its step
@@ -44,7 +43,7 @@ class Runner:
         stop: threading.Event,
         disk_free: Callable[[], int | None] = lambda: None,
     ) -> None:
-        self._settings, self._ledger, self._series = settings, ledger, series
+        self._settings, self._ledger = settings, ledger
         self._clock, self._stop = clock, stop
         self._halt = threading.Event()  # the consumer's end: after the workers' last receipts
         self._counters = Counters()
@@ -54,28 +53,26 @@ class Runner:
         self._parts = Parts(
             settings, ledger, make_judge, clock, self._pause, self._consumer, mailbox, self._counters, disk_free
         )
-        self._stray = Stray(self._parts, self._inbox)
-        self._workers: dict[str, SiteWorker] = {}
-        self._feeds: dict[str, SeriesFeed] = {}
+        self._pool = SitePool(self._parts, self._inbox, series, self._consumer, stop)
         self._started_at = clock()
 
     def run(self) -> None:
         """Serve until `stop` is set, then end in order."""
-        self._find_sites()
+        self._pool.step(self._clock())
         network = threading.Thread(target=self._consumer.run, args=(self._halt,), name="broker", daemon=True)
         network.start()
         writer = threading.Thread(
-            target=write_series, args=(self._leading_feeds, self._clock, self._pause), name="series", daemon=True
+            target=write_series, args=(self._pool.leading_feeds, self._clock, self._pause), name="series", daemon=True
         )
         writer.start()
         beat_at = 0
         try:
             while not self._stop.is_set():
                 now = self._clock()
-                self._stray.step(now, 0.2)
+                self._pool.settle_strays(now, 0.2)
                 if not 0 <= now - beat_at < SECOND:
                     beat_at = now
-                    self._find_sites()
+                    self._pool.step(now)
                     self._beat(now)
         finally:
             self._stop.set()
@@ -83,8 +80,7 @@ class Runner:
 
     def info(self) -> dict[str, object]:
         """What the process says of itself: counts by name, dead letters by reason, and how things stand."""
-        feeds = list(self._feeds.values())
-        workers = list(self._workers.values())
+        feeds, workers, plan = list(self._pool.feeds.values()), list(self._pool.workers.values()), self._pool.plan
         sessions = {worker.site: worker.session for worker in workers}
         return {
             **self._counters.snapshot(),
@@ -95,7 +91,8 @@ class Runner:
             "journal_full": _short(sessions, Shortage.JOURNAL),
             "disk_full": _short(sessions, Shortage.DISK),
             "disk_free": self._parts.disk_free(),
-            "standby": sorted(site for site, session in sessions.items() if session is None),
+            "standby": sorted(site for site in self._pool.sites if sessions.get(site) is None),
+            "workers": [] if plan is None else list(plan.workers),
             "wrong_clocks": _wrong_clocks(sessions),
             "series_lag": {feed.site: feed.lag for feed in feeds},
             "series_error": next((feed.failing for feed in feeds if feed.failing), ""),
@@ -103,32 +100,6 @@ class Runner:
 
     def _pause(self, ms: int) -> bool:
         return not self._stop.wait(ms / SECOND)
-
-    def _leading_feeds(self) -> list[SeriesFeed]:
-        workers = self._workers
-        return [feed for site, feed in list(self._feeds.items()) if site in workers and workers[site].leading]
-
-    def _find_sites(self) -> None:
-        try:
-            sites = self._ledger.sites()
-        except Exception as error:  # noqa: BLE001 - any failure of the store: the next second tries again
-            _log.warning("the sites cannot be read; tried again", error=str(error))
-            return
-        for site in sites:
-            if site in self._workers:
-                continue
-            self._inbox.open(site)
-            self._feeds[site] = SeriesFeed(
-                site,
-                self._ledger,
-                self._series,
-                self._counters,
-                self._settings.series_delay_last,
-                self._settings.keep_readings,
-            )
-            self._workers[site] = SiteWorker(site, self._parts, self._inbox, self._stop)
-            self._workers[site].start()
-            self._consumer.resubscribe()
 
     def _beat(self, now: int) -> None:
         row = ProcessRow(self._settings.process, os.getpid(), self._started_at, now, json.dumps(self.info()))
@@ -138,9 +109,7 @@ class Runner:
             _log.warning("no sign of life was written", error=str(error))
 
     def _end(self, network: threading.Thread, writer: threading.Thread) -> None:
-        for worker in self._workers.values():
-            if not worker.join(GRACE_SECONDS):
-                _log.error("a site did not end in time; what it did not commit was not receipted", site=worker.site)
+        self._pool.end(GRACE_SECONDS)
         self._halt.set()
         self._consumer.wake()
         network.join(GRACE_SECONDS)

@@ -1,8 +1,9 @@
 """Runs one site in a thread: waits for the lease, serves the site, and begins anew when that failed.
 
-Decides only what to do after a failure. A lost lease means that somebody else serves the site: wait a whole lease
-before asking again. Any other error is a defect: it is said loudly, the judge is thrown away, and the site begins
-again from its snapshot and journal; what was not committed was not receipted, so it is still there.
+Decides only what to do after a failure. A lost lease means that somebody else serves the site: then it ends. Any
+other error is a defect: it is said loudly, the judge is thrown away, and the site begins again from its snapshot and
+journal; what was not committed was not receipted, so it is still there. A site that is given up in order is settled
+first, and its lease released, so that the next worker need not wait.
 """
 
 import threading
@@ -16,6 +17,7 @@ from ingest.committing import StoppedError
 from ingest.inbox import Inbox
 from ingest.metrics import Count
 from ingest.site_session import Parts, SiteSession
+from wire.topics import ROOT
 
 TAKE_AT_ONCE = 64
 WAIT_SECONDS = 0.05
@@ -24,11 +26,13 @@ _log = structlog.get_logger()
 
 
 class SiteWorker:
-    """The thread of one site. `session` is the present one, None while another worker holds the lease."""
+    """The thread of one site. `session` is the present one; `lost` says that another worker holds the lease."""
 
     def __init__(self, site: str, parts: Parts, inbox: Inbox, stop: threading.Event) -> None:
         self.site = site
         self.session: SiteSession | None = None
+        self.lost = False
+        self._leaving = threading.Event()
         self._parts, self._inbox, self._stop = parts, inbox, stop
         self._backoff = Backoff(SECOND, MINUTE)
         self._thread = threading.Thread(target=self._run, name=f"site {site}", daemon=True)
@@ -36,6 +40,15 @@ class SiteWorker:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    def leave(self) -> None:
+        """Settle what was taken, and give the site up."""
+        self._leaving.set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the site was lost or given up, and nothing of it is left to do."""
+        return (self.lost or self._leaving.is_set()) and not self._thread.is_alive()
 
     def join(self, seconds: float) -> bool:
         """Wait for the end; whether it came."""
@@ -48,8 +61,12 @@ class SiteWorker:
         return self.session is not None
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not (self._ending or self.lost):
             self.serve()
+
+    @property
+    def _ending(self) -> bool:
+        return self._stop.is_set() or self._leaving.is_set()
 
     def serve(self) -> None:
         """One session from lease to end; errors are answered with a pause, never raised."""
@@ -57,15 +74,16 @@ class SiteWorker:
         try:
             epoch = self._acquire()
             if epoch is None:
-                delay = SECOND
+                self.lost = True
             else:
                 self.session = SiteSession(self.site, epoch, self._parts)
                 self._work(self.session)
         except StoppedError:
             pass
         except FencedError as error:
-            delay = self._parts.settings.lease_ttl
-            _log.warning("another worker serves the site", site=self.site, error=str(error), wait_ms=delay)
+            self.lost = True
+            self._parts.mailbox.discard(f"{ROOT}/{self.site}/")  # the other one's receipts and alarms are newer
+            _log.warning("another worker serves the site", site=self.site, error=str(error))
         except Exception:  # noqa: BLE001 - one site's defect must not end the others'
             delay = self._backoff.next()
             self._parts.counters.add(Count.RESTARTS)
@@ -83,7 +101,7 @@ class SiteWorker:
 
     def _work(self, session: SiteSession) -> None:
         session.tick()
-        while not self._stop.is_set():
+        while not self._ending:
             if session.full:
                 self._parts.pause(SECOND // 10)
             else:
@@ -91,3 +109,7 @@ class SiteWorker:
             session.tick()
             self._backoff.reset()
         session.close()
+        try:
+            self._parts.ledger.release(self.site, self._parts.settings.worker, session.epoch)
+        except Exception as error:  # noqa: BLE001 - any failure of the store: then the lease runs out by itself
+            _log.warning("the lease was not released", site=self.site, error=str(error))

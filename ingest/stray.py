@@ -4,6 +4,8 @@ A site may be applied a minute after its agents were switched on; a receipt befo
 that a waiting agent does not fill the store, one letter is kept per agent, kind and boot; every message is counted.
 """
 
+from contextlib import suppress
+
 import structlog
 
 from domain.errors import FencedError
@@ -60,6 +62,27 @@ class Stray:
             self._parts.counters.dead_letter(found.reason)
         self._parts.link.acknowledge([message.ack for message in messages if message.ack is not None])
 
+    def lead(self, now: int) -> bool:
+        """Whether this process is the one that settles them: it takes the lease when it is free, and renews it."""
+        settings = self._parts.settings
+        if self._epoch is None or now - self._renewed_at > settings.lease_ttl // 3:
+            self._epoch = self._parts.ledger.acquire(STRAY, settings.worker, now, settings.lease_ttl, self._epoch)
+            self._renewed_at = now
+        return self._epoch is not None
+
+    def leave(self) -> None:
+        """This process ends: another need not wait for the lease to run out."""
+        if self._epoch is not None:
+            with suppress(Exception):  # any failure of the store: then it runs out by itself
+                self._parts.ledger.release(STRAY, self._parts.settings.worker, self._epoch)
+            self._epoch = None
+
+    def discard(self, seconds: float) -> None:
+        """Another process settles them: drop what came here, waiting up to `seconds` for it."""
+        messages = self._inbox.take(STRAY, TAKE_AT_ONCE, seconds)
+        self._parts.counters.add(Count.ELSEWHERE, len(messages))
+        self._parts.link.acknowledge([message.ack for message in messages if message.ack is not None])
+
     def _letter(self, message: Inbound, now: int) -> DeadLetter | None:
         topic = message.topic
         if isinstance(topic, Rejection):
@@ -77,10 +100,6 @@ class Stray:
         return letter("", message, now, DeadReason.UNKNOWN_SITE, detail)
 
     def _commit(self, letters: tuple[DeadLetter, ...], now: int) -> None:
-        settings, ledger = self._parts.settings, self._parts.ledger
-        if self._epoch is None or now - self._renewed_at > settings.lease_ttl // 3:
-            self._epoch = ledger.acquire(STRAY, settings.worker, now, settings.lease_ttl, self._epoch)
-            self._renewed_at = now
-        if self._epoch is None:
+        if not self.lead(now) or self._epoch is None:
             raise FencedError("another worker keeps the dead letters of unknown sites")
-        ledger.commit(Commit(STRAY, settings.worker, self._epoch, now, dead_letters=letters))
+        self._parts.ledger.commit(Commit(STRAY, self._parts.settings.worker, self._epoch, now, dead_letters=letters))

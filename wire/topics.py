@@ -128,6 +128,13 @@ def ingest_filters(site: str | None = None) -> tuple[str, ...]:
     return (f"{agents}/readings/#", f"{agents}/birth", f"{agents}/status")
 
 
+def watch_filters() -> tuple[str, ...]:
+    """What tells of agents at sites that nobody described, without hearing what all others say: births, statuses, and
+    the first pack of a boot, which an agent repeats until it gets a receipt."""
+    agents = f"{ROOT}/+/agents/+"
+    return (f"{agents}/birth", f"{agents}/status", f"{agents}/readings/+/1")
+
+
 def client_id(site: str, agent: str) -> str:
     """An agent's MQTT client id, which is also its user name: no id has a dot, so no two agents share one."""
     return f"{check_id(site, 'site')}.{check_id(agent, 'agent')}"

@@ -23,11 +23,13 @@ def ingest(config: Config = None) -> None:
     limits = IngestSettings(
         settings.broker_url,
         worker=settings.worker,
+        process="ingest" if settings.worker == "ingest" else f"ingest-{settings.worker}",
         broker_user=user,
         broker_password=password,
         broker_ca=settings.broker.ca_file,
         journal_bytes=settings.ingest.journal_max_mb * 1024 * 1024,
         snapshot_every=parse_duration(settings.ingest.snapshot_every),
+        keep_readings=parse_duration(settings.stores.keep_readings),
     )
 
     def disk_free() -> int | None:

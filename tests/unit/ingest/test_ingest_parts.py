@@ -54,6 +54,20 @@ def test_messages_go_to_their_sites_queue_and_all_others_are_stray() -> None:
     assert [len(inbox.take(site, 10, 0)) for site in (SITE, STRAY)] == [2, 2]
 
 
+def test_a_site_that_is_closed_refuses_its_messages_and_gives_back_what_waits() -> None:
+    inbox = Inbox(10, 1_000_000)
+    inbox.open(SITE)
+    inbox.put(pack(1, 4.0))
+    assert [message.text for message in inbox.close(SITE)] == [pack(1, 4.0).text]
+    stranger = raw("caretaker/1/elsewhere/agents/a/readings", b"")
+    assert inbox.put_all([pack(2, 4.0), stranger]) == [pack(2, 4.0)]
+    assert inbox.close(SITE) == []
+    assert (inbox.depth, len(inbox.take(STRAY, 10, 0))) == (1, 1)
+    inbox.open(SITE)
+    inbox.put(pack(3, 4.0))
+    assert len(inbox.take(SITE, 10, 0)) == 1
+
+
 def test_what_was_put_back_comes_first() -> None:
     inbox = Inbox(100, 100_000)
     inbox.open(SITE)

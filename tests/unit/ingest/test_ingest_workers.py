@@ -12,7 +12,7 @@ from ingest.metrics import Count
 from ingest.site_worker import SiteWorker
 from ingest.stray import Stray
 from tests.unit.ingest.ingest_fakes import NOW, SITE, Bench, pack, raw, simple
-from wire.topics import readings_topic
+from wire.topics import readings_topic, receipt_topic
 
 
 def worker_of(bench: Bench) -> tuple[SiteWorker, Inbox, threading.Event]:
@@ -45,7 +45,7 @@ def test_a_worker_takes_messages_settles_them_at_the_end_and_leaves_a_snapshot(m
     assert inbox.depth == 0
 
 
-def test_while_another_worker_holds_the_lease_this_one_stands_by() -> None:
+def test_while_another_worker_holds_the_lease_this_one_touches_nothing() -> None:
     bench = Bench()
     bench.ledger.held[SITE] = ("other", 1, NOW + 60_000)
     worker, inbox, _ = worker_of(bench)
@@ -54,10 +54,11 @@ def test_while_another_worker_holds_the_lease_this_one_stands_by() -> None:
     assert not worker.leading
     assert bench.ledger.commits == []
     assert inbox.depth == 1
-    assert bench.pauses == [1000]
+    assert worker.lost
+    assert bench.ledger.held[SITE][0] == "other"
 
 
-def test_a_fenced_worker_puts_its_messages_back_and_waits_a_whole_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fenced_worker_gives_the_site_up_with_its_messages_and_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(batch_wait=0)
     worker, inbox, _ = worker_of(bench)
     inbox.put(pack(1, 4.0))
@@ -66,13 +67,66 @@ def test_a_fenced_worker_puts_its_messages_back_and_waits_a_whole_lease(monkeypa
     def commit(commit: Commit) -> Committed:
         if commit.positions:
             bench.ledger.held[SITE] = ("other", 9, NOW + 60_000)
+            bench.mailbox.post(receipt_topic(SITE, "a"), b"old", 0)
+            bench.mailbox.post(receipt_topic("elsewhere", "a"), b"kept", 0)
         return real(commit)
 
     monkeypatch.setattr(bench.ledger, "commit", commit)
     worker.serve()
-    assert bench.pauses == [bench.settings.lease_ttl]
+    assert worker.lost
     assert inbox.depth == 1
+    assert [parcel.payload for parcel in bench.mailbox.collect(10)] == [b"kept"]
     assert bench.ledger.readings() == []
+
+
+def test_a_site_that_is_given_up_is_settled_and_its_lease_is_free_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(batch_wait=0)
+    worker, inbox, _ = worker_of(bench)
+    inbox.put(pack(1, 4.0))
+    real = bench.ledger.commit
+
+    def commit(commit: Commit) -> Committed:
+        if commit.positions:
+            worker.leave()
+        return real(commit)
+
+    monkeypatch.setattr(bench.ledger, "commit", commit)
+    worker.start()
+    assert worker.join(10)
+    assert worker.ended
+    assert not worker.lost
+    assert len(bench.ledger.readings()) == 1
+    assert bench.ledger.kept_snapshot is not None
+    assert bench.ledger.held[SITE][2] == 0
+
+
+def test_a_store_that_takes_no_release_does_not_make_a_defect_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    worker, _, stop = worker_of(bench)
+    monkeypatch.setattr(bench.ledger, "release", lambda *_: 1 / 0)
+    monkeypatch.setattr(bench.ledger, "commit", stop_after(bench, stop, 1))
+    worker.serve()
+    assert bench.counters.get(Count.RESTARTS) == 0
+
+
+def test_messages_that_another_process_settles_are_dropped_and_acknowledged() -> None:
+    bench, inbox = Bench(), Inbox(100, 1_000_000)
+    stray, ack = Stray(bench.parts, inbox), Ack(1, 3, 1)
+    bench.ledger.held[STRAY] = ("other", 1, NOW + 60_000)
+    assert not stray.lead(NOW)
+    inbox.put(raw("caretaker/1/elsewhere/agents/a/birth", b"{}", ack=ack))
+    stray.discard(0)
+    assert (inbox.depth, bench.link.acks, bench.ledger.letters) == (0, [ack], [])
+    assert bench.counters.get(Count.ELSEWHERE) == 1
+
+
+def test_the_lead_over_unknown_sites_is_left_at_the_end() -> None:
+    bench = Bench()
+    stray = Stray(bench.parts, Inbox(100, 1_000_000))
+    stray.leave()
+    assert stray.lead(NOW)
+    stray.leave()
+    assert bench.ledger.held[STRAY][2] == 0
 
 
 def test_a_defect_of_the_judge_restarts_the_site_with_growing_delays_and_loses_nothing(

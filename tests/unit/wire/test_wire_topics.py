@@ -18,6 +18,7 @@ from wire.topics import (
     receipt_topic,
     status_topic,
     unsequenced_topic,
+    watch_filters,
 )
 
 # Written by hand from the table of docs/wire.md, so that a slip in the builders is seen.
@@ -149,6 +150,14 @@ def test_a_filter_for_one_site_leaves_the_others_alone() -> None:
     assert not any(matches(pattern, other) for pattern in ingest_filters("school"))
     with pytest.raises(ValueError, match="site"):
         ingest_filters("+")
+
+
+def test_the_watch_for_sites_that_nobody_described_hears_each_boot_once_and_no_simple_device() -> None:
+    heard = [text for text, _ in TABLE if any(matches(pattern, text) for pattern in watch_filters())]
+    assert {parse_topic(text).kind for text in heard} <= {Kind.READINGS, Kind.BIRTH, Kind.STATUS}
+    first, second = readings_topic("x", "a", "b1", 1), readings_topic("x", "a", "b1", 2)
+    assert [any(matches(pattern, text) for pattern in watch_filters()) for text in (first, second)] == [True, False]
+    assert not any(matches(pattern, unsequenced_topic("x", "a")) for pattern in watch_filters())
 
 
 def test_an_agent_hears_only_its_own_receipt() -> None:

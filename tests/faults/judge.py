@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -114,8 +114,8 @@ def account(produced: Sequence[Fact], stored: Sequence[Fact], gaps: Sequence[Gap
     verdict.produced, verdict.stored = len(produced), len(wanted & set(there)) + len(moved)
     verdict.in_gap_records, verdict.lost = len(told), len(lost)
     verdict.doubled += len(extra) + again
-    _note(verdict, "lost", sorted(lost, key=lambda fact: (fact.time, fact.point)))
-    _note(verdict, "stored, never produced", sorted(extra, key=lambda fact: (fact.time, fact.point)))
+    _note(verdict, "lost", sorted(lost, key=_by_time))
+    _note(verdict, "stored, never produced", sorted(extra, key=_by_time))
 
 
 def expected_transitions(rules: str, site: str, readings: Iterable[Fact]) -> list[Said]:
@@ -151,8 +151,8 @@ def compare_alarms(expected: Sequence[Said], said: Sequence[Said], verdict: Verd
     verdict.alarms = len(said)
     missing, extra = wanted - there, there - wanted
     verdict.alarms_differ += missing.total() + extra.total()
-    _note(verdict, "transition missing", sorted(missing.elements(), key=lambda one: one.at))
-    _note(verdict, "transition too many", sorted(extra.elements(), key=lambda one: one.at))
+    _note(verdict, "transition missing", sorted(missing.elements(), key=_by_event))
+    _note(verdict, "transition too many", sorted(extra.elements(), key=_by_event))
 
 
 def check_books(path: Path, verdict: Verdict) -> None:
@@ -183,12 +183,20 @@ def check_books(path: Path, verdict: Verdict) -> None:
     _note(verdict, "transition that nobody is to be told of", list((logged - noticed).elements()))
 
 
-def _rows(path: Path, statement: str) -> list[tuple[object, ...]]:
+def _rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
     try:
         return connection.execute(statement).fetchall()
     finally:
         connection.close()
+
+
+def _by_time(fact: Fact) -> tuple[int, str]:
+    return fact.time, fact.point
+
+
+def _by_event(said: Said) -> int:
+    return said.at
 
 
 def _covers(gap: Gap, fact: Fact) -> bool:

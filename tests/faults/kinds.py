@@ -276,7 +276,7 @@ def _emptied(place: Installation) -> bool:
         connection.close()
     if held:
         place.start_agent()
-    return held == 0
+    return int(held) == 0
 
 
 @contextmanager

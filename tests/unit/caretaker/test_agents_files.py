@@ -1,6 +1,7 @@
 """What Mosquitto's files say: passwords in its format, rights made from the accounts, a person's lines left alone."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from caretaker.brokerfiles import (
     without_user,
     worker_account,
 )
+from caretaker.brokerfiles_tls import SERVER_DAYS
 from wire.messages import MAX_MESSAGE_BYTES
 from wire.topics import (
     agent_filter,
@@ -154,3 +156,16 @@ def test_the_listener_is_encrypted_bounded_and_knows_everybody() -> None:
     # One listener, of which the settings above hold for all; Debian's main file already says where to persist.
     assert sum(line.startswith("listener") for line in lines) == 1
     assert not any(line.startswith(("per_listener_settings", "persistence_location")) for line in lines)
+
+
+def test_the_page_names_every_right_that_the_files_give() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "brokers.md").read_text(encoding="utf-8")
+    worker = worker_account("ingest")
+    for pattern in allowed(worker, "write") + allowed(worker, "read"):
+        assert f"`{pattern}`" in page
+    for number in ("20,000 messages", "256 MiB", "256 KiB", "14 days", f"{SERVER_DAYS} days"):
+        assert number in page
+    # The same rules for the other brokers.
+    agent = agent_account("school", "canteen")
+    for pattern in allowed(agent, "write") + allowed(agent, "read"):
+        assert f'"{pattern}"' in page

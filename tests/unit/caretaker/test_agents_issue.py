@@ -2,7 +2,7 @@
 
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -222,7 +222,7 @@ def test_a_bad_host_leaves_nothing_behind(folder: BrokerFolder, tmp_path: Path) 
 
 
 @pytest.fixture
-def command(tmp_path: Path, store: OperationalStore):
+def command(tmp_path: Path, store: OperationalStore) -> Callable[..., Result]:
     """Runs `caretaker agents` on the installation in that folder."""
     config = tmp_path / "caretaker.toml"
     config.write_text('data_dir = "data"\n[broker]\nurl = "mqtts://u:p@broker.lan"\n')

@@ -1,6 +1,7 @@
 """The agent at a secured broker: whom it trusts, as whom it connects, and what it says when nobody answers."""
 
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -124,7 +125,7 @@ class Waiting:
 
 
 @pytest.fixture
-def waiting(tmp_path: Path):
+def waiting(tmp_path: Path) -> Iterator[Waiting]:
     made = Waiting(tmp_path)
     yield made
     made.outbox.close()

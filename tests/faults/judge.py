@@ -114,8 +114,8 @@ def account(produced: Sequence[Fact], stored: Sequence[Fact], gaps: Sequence[Gap
     verdict.produced, verdict.stored = len(produced), len(wanted & set(there)) + len(moved)
     verdict.in_gap_records, verdict.lost = len(told), len(lost)
     verdict.doubled += len(extra) + again
-    _note(verdict, "lost", sorted(lost, key=_by_time))
-    _note(verdict, "stored, never produced", sorted(extra, key=_by_time))
+    _note(verdict, "lost", by_time(lost))
+    _note(verdict, "stored, never produced", by_time(extra))
 
 
 def expected_transitions(rules: str, site: str, readings: Iterable[Fact]) -> list[Said]:
@@ -135,14 +135,19 @@ def expected_transitions(rules: str, site: str, readings: Iterable[Fact]) -> lis
     ]  # fmt: skip
 
 
-def in_event_order(readings: Iterable[Fact]) -> list[Fact]:
+def by_time(readings: Iterable[Fact]) -> list[Fact]:
+    """In the order of event time; of one time in the order given."""
     return sorted(readings, key=lambda fact: fact.time)
+
+
+def by_event(said: Iterable[Said]) -> list[Said]:
+    return sorted(said, key=lambda one: one.at)
 
 
 def logged_transitions(path: Path) -> list[Said]:
     """The whole log."""
     rows = _rows(path, "SELECT rule, point, source, target, reason, priority, at FROM transitions ORDER BY id")
-    return [Said(*row[:5], row[5] or "", row[6]) for row in rows]
+    return [Said(row[0], row[1], row[2], row[3], row[4], row[5] or "", row[6]) for row in rows]
 
 
 def compare_alarms(expected: Sequence[Said], said: Sequence[Said], verdict: Verdict) -> None:
@@ -151,8 +156,8 @@ def compare_alarms(expected: Sequence[Said], said: Sequence[Said], verdict: Verd
     verdict.alarms = len(said)
     missing, extra = wanted - there, there - wanted
     verdict.alarms_differ += missing.total() + extra.total()
-    _note(verdict, "transition missing", sorted(missing.elements(), key=_by_event))
-    _note(verdict, "transition too many", sorted(extra.elements(), key=_by_event))
+    _note(verdict, "transition missing", by_event(missing.elements()))
+    _note(verdict, "transition too many", by_event(extra.elements()))
 
 
 def check_books(path: Path, verdict: Verdict) -> None:
@@ -191,14 +196,6 @@ def _rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def _by_time(fact: Fact) -> tuple[int, str]:
-    return fact.time, fact.point
-
-
-def _by_event(said: Said) -> int:
-    return said.at
-
-
 def _covers(gap: Gap, fact: Fact) -> bool:
     return gap.start <= fact.time <= gap.end and (not gap.points or fact.point in gap.points)
 
@@ -231,8 +228,9 @@ def _columns(readings: Sequence[Fact]) -> ReadingRows:
     )
 
 
-def _note(verdict: Verdict, what: str, found: Sequence[object]) -> None:
-    for one in found[:NO_LONGER_THAN]:
+def _note(verdict: Verdict, what: str, found: Iterable[object]) -> None:
+    for number, one in enumerate(found):
+        if number == NO_LONGER_THAN:
+            verdict.notes.append(f"{what}: and more")
+            break
         verdict.notes.append(f"{what}: {one}")
-    if len(found) > NO_LONGER_THAN:
-        verdict.notes.append(f"{what}: {len(found) - NO_LONGER_THAN} more")

@@ -3,10 +3,10 @@
 from tests.faults.context import Context
 from tests.faults.judge import (
     account,
+    by_time,
     check_books,
     compare_alarms,
     expected_transitions,
-    in_event_order,
     logged_transitions,
     produced_readings,
     stored_readings,
@@ -21,7 +21,7 @@ def judge(context: Context) -> None:
     produced = produced_readings(place.produced)
     stored, gaps = stored_readings(place.series, [*place.plan.points, MARKER])
     account(produced, stored, gaps, verdict)
-    judged = produced if context.in_order_of_arrival else in_event_order(produced)
+    judged = produced if context.in_order_of_arrival else by_time(produced)
     expected = expected_transitions(place.rules, place.plan.site_file(), judged)
     said = [one for one in logged_transitions(place.operational) if one.rule != "silent"]
     compare_alarms(expected, said, verdict)

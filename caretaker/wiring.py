@@ -20,6 +20,7 @@ from rules.engine import Engine
 from rules.loading import load_documents, load_revision
 from rules.model import RuleSet
 from rules.packs import load_pack_text
+from store.history_breaker import HistoryBreaker
 from store.influx.address import parse_address
 from store.influx.store import InfluxSeriesStore
 from store.operational.store import OperationalStore
@@ -65,10 +66,11 @@ def area_lookup(settings: Settings) -> Callable[[str], dict[str, str]]:
 
 
 def judge_factory(series: SeriesStore) -> Callable[[str], Judge]:
-    """Makes the engine of a site; late data is judged with the stored readings."""
+    """Makes the engine of a site; late data is judged with the stored readings, as long as their store answers."""
+    history = HistoryBreaker(series, time.monotonic)
 
     def make(site: str) -> Judge:
-        return Engine(site, history=series)
+        return Engine(site, history=history)
 
     return make
 

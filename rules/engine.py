@@ -253,12 +253,12 @@ class Engine:
             agent.waiting = join(agent.waiting, ahead)
             if doubt.oldest == NEVER:
                 continue
-            if not doubt.complete and self.past.history is None:
-                self.counters.unjudged += 1
-                continue
             name = self.table.names[point]
             for track in self.table.tracks[point]:
                 changes = reconsider(track, self.past, doubt, name, frontier, whole, self.prefilter)
+                if changes is None:
+                    self.counters.unjudged += 1
+                    break
                 events += [self._event(track.condition.plan, name, change, detected) for change in changes]
             self.table.refresh(point)
             self._queue(point)
@@ -326,10 +326,10 @@ class Engine:
         frontier = max(self.agents_by_number[owner].frontier, int(self.table.floor[track.point]))
         doubt = Doubt(track.point, self.table.recent.read(track.point), frontier, True)
         whole = self.table.recent.complete(track.point)
-        rows, to_the_end = self.past.stretch(doubt, name, frontier - plan.lookback, whole)
-        if not to_the_end:
+        known = self.past.stretch(doubt, name, frontier - plan.lookback, whole)
+        if known is None or not known[1]:
             return []
-        fresh, changes = judge_again(plan, rows, frontier, -1, self.prefilter)
+        fresh, changes = judge_again(plan, known[0], frontier, -1, self.prefilter)
         track.condition = fresh
         if fresh.level < 0:
             return []

@@ -2,7 +2,8 @@
 
 The stretch begins one lookback before the oldest of them (or where the running delay began, if that is earlier), with
 the one reading in force there, and ends at the frontier. What the ring has dropped is asked of the history; without a
-history such readings are stored unjudged and counted.
+history, or while it does not answer, such readings are stored unjudged and counted: a store that is away must not stop
+the alarms of the site.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Counters:
 
     duplicates: int = 0
     late: int = 0
-    unjudged: int = 0  # "backfilled, unjudged": too old, or older than what is kept and no history to ask
+    unjudged: int = 0  # "backfilled, unjudged": too old, or older than what is kept and no history that answers
     forced: int = 0  # readings that a full buffer let through before their agent's promise
 
 
@@ -77,25 +78,32 @@ class Past:
         self.site = site
         self.history = history
 
-    def stretch(self, doubt: Doubt, name: str, start: int, whole: bool) -> tuple[Columns, bool]:
+    def stretch(self, doubt: Doubt, name: str, start: int, whole: bool) -> tuple[Columns, bool] | None:
         """Readings from `start` with the one before; and whether they reach to the frontier.
 
-        `whole` says that the ring never dropped anything, so that the history has nothing to add.
+        `whole` says that the ring never dropped anything, so that the history has nothing to add. None when the doubt
+        reaches further back than what is kept, and no history answers.
         """
         rows = doubt.rows
-        reaches = whole or (len(rows.time) > 0 and rows.time[0] <= start)
-        if not reaches and self.history is not None:
+        reaches = whole or (doubt.complete and len(rows.time) > 0 and rows.time[0] <= start)
+        if not reaches:
             stored = self._stored(doubt.point, name, start, int(rows.time[-1]) + 1 if len(rows.time) else NEVER)
-            if len(stored.time) >= MOST_HISTORY:
+            if stored is None and not doubt.complete:
+                return None
+            if stored is not None and len(stored.time) >= MOST_HISTORY:
                 end = stored.time[-1]
                 return merged(stored, rows.take(rows.time <= end)), False
-            rows = merged(rows, stored)
+            rows = rows if stored is None else merged(rows, stored)
         first = int(np.searchsorted(rows.time, start, "left"))
         return rows.take(slice(max(0, first - 1), None)), True
 
-    def _stored(self, point: int, name: str, start: int, end: int) -> Columns:
-        assert self.history is not None
-        series = self.history.read(self.site, name, start, end, MOST_HISTORY)
+    def _stored(self, point: int, name: str, start: int, end: int) -> Columns | None:
+        if self.history is None:
+            return None
+        try:
+            series = self.history.read(self.site, name, start, end, MOST_HISTORY)
+        except Exception:  # noqa: BLE001 - whatever a store raises; who handed it over says what is wrong with it
+            return None
         quality = np.array([quality.code for quality in series.quality], np.uint8)
         owner = np.full(len(series.time), point, np.int64)
         return Columns(owner, np.asarray(series.time, np.int64), np.asarray(series.value, np.float64), quality)
@@ -103,11 +111,17 @@ class Past:
 
 def reconsider(
     track: Track, past: Past, doubt: Doubt, name: str, frontier: int, whole: bool, merge: bool
-) -> list[Change]:
-    """Judge the doubtful stretch again for one rule; what the alarm's log lacks, oldest first."""
+) -> list[Change] | None:
+    """Judge the doubtful stretch again for one rule; what the alarm's log lacks, oldest first.
+
+    None when it cannot be judged, since nobody knows what was before.
+    """
     plan, live = track.condition.plan, track.condition
     start = min(doubt.oldest - plan.lookback, live.pending_since())
-    rows, to_the_end = past.stretch(doubt, name, start, whole)
+    known = past.stretch(doubt, name, start, whole)
+    if known is None:
+        return None
+    rows, to_the_end = known
     begin = int(rows.time[0]) if len(rows.time) else start
     level = track.log.level_at(begin)
     fresh, changes = judge_again(plan, rows, frontier if to_the_end else int(rows.time[-1]), level, merge)

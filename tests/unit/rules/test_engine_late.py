@@ -163,6 +163,26 @@ def test_without_a_history_what_is_too_far_back_is_counted_unjudged() -> None:
     assert engine.counters.unjudged > 0
 
 
+def test_a_history_that_does_not_answer_stops_nothing_and_what_needs_it_is_counted_unjudged() -> None:
+    class Away(Stored):
+        def read(self, site: str, point: str, start: int, end: int, limit: int | None = None) -> Series:
+            raise ConnectionError("the store is away")
+
+    engine = engine_with(warm(), history=Away([]))
+    send(engine, minutes(100, 700, 5.0), upto=700)
+    assert send(engine, minutes(0, 20, 9.0), upto=700) == []
+    assert engine.counters.unjudged == 1
+    assert said(send(engine, minutes(701, 720, 9.0), upto=720)) == [("raise", 711)]
+
+
+def test_a_late_reading_without_any_lookback_ends_at_the_next_one_that_only_the_history_knows() -> None:
+    at_once = Rule("at-once", Selector(point=FRIDGE), (Level(Limit(above=8.0), Priority.HIGH),))
+    history = Stored(minutes(0, 10, 5.0) + minutes(12, 600, 5.0))
+    engine = engine_with(at_once, history=history)
+    send(engine, [pair for pair in minutes(0, 600, 5.0) if pair[0] != 11], upto=600)
+    assert said(send(engine, [(11, 9.0)], upto=600)) == [("raise", 11), ("clear", 12)]
+
+
 def test_a_history_too_long_to_read_at_once_adds_the_past_and_leaves_the_present(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

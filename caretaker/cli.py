@@ -34,8 +34,8 @@ GROUPS: dict[str, tuple[str, str]] = {"site": ("site", "app"), "rules": ("rules"
 # What `caretaker[server]` adds to the agent, as it is imported.
 SERVER_PARTS = frozenset({
     "alembic", "amqtt", "apprise", "babel", "fastapi", "influxdb_client", "jinja2", "multipart", "numpy",
-    "prometheus_client", "pydantic", "pydantic_settings", "python_multipart", "rich", "sqlalchemy", "starlette",
-    "uvicorn", "vl_convert", "yaml",
+    "prometheus_client", "psycopg", "pydantic", "pydantic_settings", "python_multipart", "rich", "sqlalchemy",
+    "starlette", "uvicorn", "vl_convert", "yaml",
 })  # fmt: skip
 
 

@@ -150,6 +150,10 @@ class Ledger(Protocol):
         """Delete entries with n <= min(keep_after, every cursor, the snapshot); how many. Nothing while no reader has
         set a cursor, or there is no snapshot."""
 
+    def replay_requests(self, site: str, limit: int) -> list[DeadLetter]:
+        """Dead letters with topics of the site whose replay was asked for and not done, oldest first, at most
+        `limit`; `Commit.replayed` settles them."""
+
     def flush_latest(self, site: str, rows: Sequence[Latest]) -> None:
         """Write the newest readings that changed."""
 
@@ -218,6 +222,9 @@ class Console(Protocol):
 
     def dead_letters(self, site: str | None, limit: int, before: int | None = None) -> list[DeadLetter]:
         """Newest first; ids below `before`."""
+
+    def ask_replay(self, ids: Sequence[int], by: str, now: int) -> int:
+        """Ask ingest to put these dead letters through acceptance again, audited; how many were not asked for yet."""
 
     def agents(self, site: str) -> list[AgentRow]:
         """Every agent seen at the site."""

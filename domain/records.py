@@ -13,6 +13,7 @@ class EntryKind(StrEnum):
     """What a journal entry is; replaying the entries in order through the engine gives its state again."""
 
     BATCH = "batch"  # readings were accepted: payload is `domain.batch.encode_batch`
+    UNJUDGED = "unjudged"  # readings that the judge fails on: as a batch, but never given to it
     CLOCK = "clock"  # ingest's own clock moved: payload is `Clock`
     CONFIG = "config"  # catalogue or rules changed: payload is `ConfigChange`
 
@@ -65,6 +66,7 @@ class DeadLetter:
     reason: DeadReason
     detail: str
     id: int = 0
+    replayed: int | None = None  # when it was put through acceptance again
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Commit:
     statuses: tuple[tuple[str, bool, str], ...] = ()  # (agent, online, boot)
     rules_revision: int = 0
     serial: int = 0
+    replayed: tuple[int, ...] = ()  # ids of dead letters that were put through acceptance again
 
 
 @dataclass(frozen=True, slots=True)

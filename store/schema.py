@@ -147,7 +147,9 @@ dead_letters = Table(
     "dead_letters", metadata,
     _ascending(), Column("home", String(127), nullable=False), _text("site"), _number("received"), _text("topic"),
     Column("payload", LargeBinary, nullable=False), _text("reason"), _text("detail"),
+    _number("replay_asked", nullable=True), _number("replayed", nullable=True),
     Index("ix_dead_letters_home_id", "home", "id"), Index("ix_dead_letters_site_id", "site", "id"),
+    Index("ix_dead_letters_replay_asked", "replay_asked"),
     sqlite_autoincrement=True,
 )  # fmt: skip
 dead_letter_counts = Table(

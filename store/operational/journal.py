@@ -145,7 +145,7 @@ def _encode(content: ReadingBatch | Clock | ConfigChange) -> bytes:
 def _entry(row: Any) -> JournalEntry:
     kind = EntryKind(row.kind)
     content: ReadingBatch | Clock | ConfigChange
-    if kind is EntryKind.BATCH:
+    if kind in (EntryKind.BATCH, EntryKind.UNJUDGED):
         content = decode_batch(row.payload)
     else:
         content = msgspec.msgpack.decode(row.payload, type=_CONTENT[kind])

@@ -1,8 +1,9 @@
 """Dead letters, bounded per home site: the newest are kept, and how many were dropped is counted."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from domain.records import DeadLetter, DeadReason
 from store.operational.upsert import upsert
@@ -42,10 +43,31 @@ def find(connection: Connection, site: str | None, limit: int, before: int | Non
         statement = statement.where(dead_letters.c.site == site)
     if before is not None:
         statement = statement.where(dead_letters.c.id < before)
-    return [
-        DeadLetter(r.site, r.received, r.topic, bytes(r.payload), DeadReason(r.reason), r.detail, r.id)
-        for r in connection.execute(statement)
-    ]
+    return [_letter(row) for row in connection.execute(statement)]
+
+
+def ask_replay(connection: Connection, ids: Sequence[int], now: int) -> int:
+    """Ask for the replay of those that were neither asked for nor replayed; how many that were."""
+    fresh = (dead_letters.c.replay_asked.is_(None), dead_letters.c.replayed.is_(None))
+    asked = 0
+    for start in range(0, len(ids), _LOOK):
+        some = dead_letters.c.id.in_(ids[start : start + _LOOK])
+        asked += connection.execute(update(dead_letters).where(some, *fresh).values(replay_asked=now)).rowcount
+    return asked
+
+
+def asked_for(connection: Connection, beginning: str, limit: int) -> list[DeadLetter]:
+    """Those whose replay was asked for, oldest first, with topics that begin so."""
+    open_ = (dead_letters.c.replay_asked.is_not(None), dead_letters.c.replayed.is_(None))
+    of_site = dead_letters.c.topic.startswith(beginning, autoescape=True)
+    statement = select(dead_letters).where(*open_, of_site).order_by(dead_letters.c.id).limit(limit)
+    return [_letter(row) for row in connection.execute(statement)]
+
+
+def settle_replays(connection: Connection, ids: Sequence[int], now: int) -> None:
+    """These were put through acceptance again."""
+    if ids:
+        connection.execute(update(dead_letters).where(dead_letters.c.id.in_(ids)).values(replayed=now))
 
 
 def dropped(connection: Connection) -> int:
@@ -63,3 +85,8 @@ def _drop_oldest(connection: Connection, home: str, too_many: int, too_large: in
         number, freed, edge = number + 1, freed + row.size, row.id
     connection.execute(delete(dead_letters).where(dead_letters.c.home == home, dead_letters.c.id <= edge))
     return number, freed
+
+
+def _letter(row: Any) -> DeadLetter:
+    reason, payload = DeadReason(row.reason), bytes(row.payload)
+    return DeadLetter(row.site, row.received, row.topic, payload, reason, row.detail, row.id, row.replayed)

@@ -41,6 +41,7 @@ from store.operational import (
     transitions,
 )
 from store.operational.leases import LeaseClock
+from wire.topics import ROOT
 
 
 class OperationalStore:
@@ -119,6 +120,7 @@ class OperationalStore:
             catalogue.discover(connection, commit.site, commit.discoveries)
             agents.note_agents(connection, commit)
             letters.keep(connection, commit.site, commit.dead_letters)
+            letters.settle_replays(connection, commit.replayed, commit.received)
             news = alarms.apply_events(connection, commit.site, commit.events, commit.received, commit.rules_revision)
             if news:
                 end = replace(end, first_transition=news[0].id, last_transition=news[-1].id)
@@ -163,6 +165,11 @@ class OperationalStore:
                 if journal.load_cursor(connection, site, name) < n:  # else this is the same call, tried again
                     letters.keep(connection, site, dead_letters)
             journal.save_cursor(connection, site, name, n)
+
+    def replay_requests(self, site: str, limit: int) -> list[DeadLetter]:
+        """Dead letters of the site whose replay was asked for and is not done, oldest first."""
+        with self._database.read() as connection:
+            return letters.asked_for(connection, f"{ROOT}/{site}/", limit)
 
     def trim(self, site: str, keep_after: int) -> int:
         """Delete entries that nobody needs, in short transactions; how many."""
@@ -262,6 +269,15 @@ class OperationalStore:
         """Newest first; ids below `before`."""
         with self._database.read() as connection:
             return letters.find(connection, site, limit, before)
+
+    def ask_replay(self, ids: Sequence[int], by: str, now: int) -> int:
+        """Ask ingest to put these dead letters through acceptance again, audited; how many that were not yet."""
+        with self._database.write() as connection:
+            locks.site(connection, "")
+            asked = letters.ask_replay(connection, ids, now)
+            if asked:
+                audit.append(connection, "", now, by, "replay_dead_letters", "", {"ids": list(ids), "asked": asked})
+            return asked
 
     def dead_letters_dropped(self) -> int:
         """How many dead letters had to make room for newer ones."""

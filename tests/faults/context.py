@@ -21,6 +21,7 @@ class Context:
     verdict: Verdict = field(default_factory=Verdict)
     place: Installation | None = None
     in_order_of_arrival: bool = False
+    wants_gaps: bool = False
 
     def install(self, **how: object) -> Installation:
         self.place = Installation(self.folder / "site", self.seed, **how)  # type: ignore[arg-type] # handed on as given

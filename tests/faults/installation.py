@@ -218,11 +218,12 @@ class Installation:
             self.agent_head() + f'[[source]]\nkind = "csv"\npath = "{self.csv}"\npace = "{pace}"\n'
         )
 
-    def agent_head(self) -> str:
+    def agent_head(self, sample_interval: str = "200ms", outbox_bytes: str = "200MB") -> str:
         port = self.broker_port if self.agent_side is None else self.agent_side.port
         return (
             f'site = "{SITE}"\nagent = "{AGENT}"\nbroker = "mqtt://127.0.0.1:{port}"\ndata_dir = "{self.outbox}"\n'
-            f'sample_interval = "200ms"\ntrust_clock = true\nproduced_log = "{self.produced}"\n'
+            f'sample_interval = "{sample_interval}"\ntrust_clock = true\nproduced_log = "{self.produced}"\n'
+            f'[outbox]\nmax_bytes = "{outbox_bytes}"\n'
         )
 
     def _apply(self) -> None:

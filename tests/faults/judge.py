@@ -101,14 +101,14 @@ def stored_readings(path: Path, points: Iterable[str]) -> tuple[list[Fact], list
         store.close()
 
 
-def account(produced: Sequence[Fact], stored: Sequence[Fact], gaps: Sequence[Gap], verdict: Verdict) -> None:
-    """Where each reading is."""
+def account(produced: Sequence[Fact], stored: Sequence[Fact], gaps: Sequence[Gap], verdict: Verdict) -> set[Fact]:
+    """Where each reading is; the result are those that a gap record tells of: they never came and cannot be judged."""
     there, wanted = Counter(stored), set(produced)
     missing = [fact for fact in produced if fact not in there]
-    told = [fact for fact in missing if any(_covers(gap, fact) for gap in gaps)]
+    told = {fact for fact in missing if any(_covers(gap, fact) for gap in gaps)}
     extra = [fact for fact in there if fact not in wanted]
     moved = _moved(missing, extra)
-    lost = set(missing) - set(told) - set(moved)
+    lost = set(missing) - told - set(moved)
     extra = [fact for fact in extra if fact not in moved.values()]
     again = sum(count - 1 for count in there.values())
     verdict.produced, verdict.stored = len(produced), len(wanted & set(there)) + len(moved)
@@ -116,6 +116,7 @@ def account(produced: Sequence[Fact], stored: Sequence[Fact], gaps: Sequence[Gap
     verdict.doubled += len(extra) + again
     _note(verdict, "lost", by_time(lost))
     _note(verdict, "stored, never produced", by_time(extra))
+    return told
 
 
 def expected_transitions(rules: str, site: str, readings: Iterable[Fact]) -> list[Said]:

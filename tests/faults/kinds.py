@@ -17,14 +17,14 @@ from tests.faults.installation import Installation, copy_outbox, now_ms
 from tests.faults.plan import MARKER
 from tests.faults.processes import Process, TookTooLongError, wait_for
 from tests.faults.proxy import Mangle
-from tests.faults.sensed import clock_jumps, silence
+from tests.faults.sensed import clock_jumps, overflowing_outbox, silence
 
 HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`quick` and `full` are rounds; `needs_mosquitto` says that the embedded broker will not do."""
+    """`quick` and `full` are rounds of about `seconds`; `needs_mosquitto`: the embedded broker will not do."""
 
     name: str
     what: str
@@ -32,6 +32,7 @@ class Fault:
     quick: int
     full: int
     needs_mosquitto: bool = True
+    seconds: int = 6
 
 
 def _under_load(place: Installation) -> None:
@@ -126,6 +127,22 @@ def locked_stores(context: Context) -> None:
     place.settle()
 
 
+def frozen(context: Context) -> None:
+    """A machine that stalls: longer than a lease (15 s) at times."""
+    place = context.install()
+    place.start()
+    for number in range(context.rounds):
+        _under_load(place)
+        victim = place.ingest if context.quick else place.random.choice((place.agent, place.ingest, place.broker))
+        victim.pause()
+        context.tell(f"frozen {number + 1} of {context.rounds}: {victim.name}")
+        pause(place, 2.0, 6.0 if context.quick else 20.0)
+        victim.go_on()
+        place.keep_load()
+    _under_load(place)
+    place.settle()
+
+
 def flapping_network(context: Context) -> None:
     place = context.install(proxied=True)
     place.start()
@@ -167,7 +184,7 @@ def full_outbox(context: Context) -> None:
             _under_load(place)
             disk.fill()
             context.tell("the disk of the outbox is full")
-            pause(place, 2.0, 6.0)
+            pause(place, 2.0, 6.0 if context.quick else 40.0)  # after about 25 s the agent's memory is full too
             disk.free()
             place.keep_load()
         _under_load(place)
@@ -311,15 +328,26 @@ FAULTS = (
     Fault("kill-mosquitto", "SIGKILL of Mosquitto in its default configuration", kill_mosquitto, 2, 35),
     Fault("kill-any", "SIGKILL of one to three of agent, ingest, broker at once", kill_any, 2, 20),
     Fault("kill-series-writer", "SIGKILL of ingest while it fills the series store", kill_series_writer, 1, 20),
-    Fault("locked-stores", "the series store or the operational store locked by another process", locked_stores, 1, 6),
+    Fault(
+        "locked-stores",
+        "the series store or the operational store locked by another process",
+        locked_stores,
+        1,
+        6,
+        seconds=18,
+    ),
+    Fault("frozen", "agent, ingest or broker stopped for a while and continued", frozen, 1, 12, seconds=20),
     Fault("flapping-network", "connections cut, stalled, reset", flapping_network, 3, 25),
-    Fault("lossy-broker", "a broker that loses, repeats and reorders messages", lossy_broker, 1, 10),
-    Fault("full-outbox", "the disk of the outbox full", full_outbox, 1, 6),
+    Fault("lossy-broker", "a broker that loses, repeats and reorders messages", lossy_broker, 1, 10, seconds=10),
+    Fault("full-outbox", "the disk of the outbox full", full_outbox, 1, 6, seconds=30),
     Fault("full-journal", "the disk of the operational store full", full_journal, 1, 6),
     Fault("full-series", "the disk of the series store full", full_series, 1, 6),
     Fault("series-away", "the series store away for an hour of data", series_away, 1, 1),
-    Fault("agent-offline", "the agent offline for 72 h of data", agent_offline, 1, 6),
+    Fault("agent-offline", "the agent offline for 72 h of data", agent_offline, 1, 6, seconds=25),
+    Fault(
+        "overflowing-outbox", "the agent cut off for longer than its outbox holds", overflowing_outbox, 1, 4, seconds=50
+    ),
     Fault("clock-jumps", "the agent's clock jumps back and forth", clock_jumps, 4, 20),
-    Fault("silence", "stalls, cuts and outages under no-data rules", silence, 1, 5),
-    Fault("restored-outbox", "an outbox restored from an old copy", restored_outbox, 1, 6),
+    Fault("silence", "stalls, cuts and outages under no-data rules", silence, 1, 5, seconds=60),
+    Fault("restored-outbox", "an outbox restored from an old copy", restored_outbox, 1, 6, seconds=15),
 )

@@ -38,7 +38,9 @@ def main(words: Sequence[str] | None = None) -> int:
     begun = time.monotonic()
     # Each fault in a process of its own: its children end with it, and migrations share nothing.
     with ProcessPoolExecutor(asked.jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
-        results = list(pool.map(partial(run_named, asked=asked), [fault.name for fault in chosen]))
+        longest_first = sorted(chosen, key=lambda fault: -_rounds(fault, asked) * fault.seconds)
+        done = pool.map(partial(run_named, asked=asked), [fault.name for fault in longest_first])
+        results = sorted(done, key=lambda result: chosen.index(result.fault))
     seconds = time.monotonic() - begun
     if asked.page:
         write_page(results, asked.seed, seconds)
@@ -55,7 +57,7 @@ def run_named(name: str, asked: argparse.Namespace) -> Result:
 
 def run_fault(fault: Fault, asked: argparse.Namespace) -> Result:
     """One fault from its installation to its verdict; never raises."""
-    rounds = asked.rounds or (fault.quick if asked.quick else fault.full)
+    rounds = _rounds(fault, asked)
     begun = time.monotonic()
     if fault.needs_mosquitto and find_mosquitto() is None:
         return _skipped(fault, "Mosquitto is not installed: apt-get install mosquitto")
@@ -84,6 +86,10 @@ def tell(name: str, text: str) -> None:
     """A line of progress."""
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {name}: {text}\n")  # in one piece: several processes write here
     sys.stderr.flush()
+
+
+def _rounds(fault: Fault, asked: argparse.Namespace) -> int:
+    return int(asked.rounds or (fault.quick if asked.quick else fault.full))
 
 
 def _finish(result: Result, folder: Path, *, keep: bool) -> None:
@@ -125,7 +131,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=None, help="of moments and victims; default random")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--only", default="", help="names of faults, with commas between them")
-    parser.add_argument("--jobs", type=int, default=None, help="faults at the same time; default one per processor")
+    parser.add_argument("--jobs", type=int, default=None, help="faults at the same time; default two per processor")
     parser.add_argument("--folder", type=Path, default=None, help="where the installations are made; default temporary")
     parser.add_argument("--keep", action="store_true", help="keep the installations of good faults too")
     parser.add_argument("--page", action="store_true", help="write the table into docs/faults.md; needs every fault")
@@ -133,6 +139,6 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     asked = parser.parse_args(words)
     asked.only = [name for name in asked.only.split(",") if name]
     asked.seed = random.SystemRandom().randrange(1 << 31) if asked.seed is None else asked.seed
-    asked.jobs = asked.jobs or max(1, min(4, os.cpu_count() or 1))
+    asked.jobs = asked.jobs or min(6, 2 * (os.cpu_count() or 1))  # most of the time nothing is computed
     asked.page = asked.page or not (asked.quick or asked.only or asked.rounds)
     return asked

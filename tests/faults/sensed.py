@@ -8,6 +8,7 @@ from tests.faults.judge import Said, logged_transitions
 from tests.faults.processes import shifted_agent, wait_for
 from tests.faults.sensors import Sensors
 
+MANY = 150  # sensors, so that a small outbox is soon full
 STEP = 200  # ms between two cycles of the agent
 SILENT_AFTER = 8.0  # seconds
 CUT = 14.0  # longer than that
@@ -44,6 +45,43 @@ def clock_jumps(context: Context) -> None:
         sensors.close()
     place.write_marker()
     place.settle(ended=True)
+
+
+def overflowing_outbox(context: Context) -> None:
+    """The agent is cut off for longer than its outbox can hold: the oldest readings become gap records."""
+    place = context.install(step=100, fridges=MANY, proxied=True)
+    context.wants_gaps = True
+    assert place.agent_side is not None
+    sensors = _sensors(place, context.seed, changing=0.1, sample_interval="100ms", outbox_bytes="1MiB")
+    try:
+        place.start_broker()
+        place.ingest.start()
+        place.agent.start()
+        wait_for(lambda: place.journal_end() > 3, 60, "the installation takes readings")
+        for _ in range(context.rounds):
+            place.agent_side.cut()
+            said = _drops(place)
+            wait_for(lambda said=said: _drops(place) > said, 90, "the outbox is full")  # type: ignore[misc]
+            pause(place, 1.0, 4.0)
+            context.tell("the outbox has dropped its oldest readings")
+            if place.random.random() < 0.5:
+                place.agent.stop()
+                place.agent.start()
+            place.agent_side.heal()
+            before = place.journal_end()
+            wait_for(lambda before=before: place.journal_end() > before + 5, 60, "the agent is back")  # type: ignore[misc]
+            pause(place, 1.0, 3.0)
+        sensors.calm()
+        time.sleep(3)
+        place.agent.stop()
+    finally:
+        sensors.close()
+    place.write_marker()
+    place.settle(ended=True)
+
+
+def _drops(place: Installation) -> int:
+    return place.agent.log.read_text().count("dropped its oldest")
 
 
 def silence(context: Context) -> None:
@@ -117,8 +155,10 @@ def _within(context: Context, said: Said, reason: str, least: float, most: float
         context.verdict.notes.append(f"expected {reason} from {least:.1f} to {most:.1f}, there is {said}")
 
 
-def _sensors(place: Installation, seed: int) -> Sensors:
+def _sensors(
+    place: Installation, seed: int, changing: float = 1.0, sample_interval: str = "200ms", outbox_bytes: str = "200MB"
+) -> Sensors:
     points = [point for point in place.plan.points if point.endswith("temperature")]
-    sensors = Sensors(place.folder / "bus", points, seed)
-    place.folder.joinpath("agent.toml").write_text(place.agent_head() + sensors.source())
+    sensors = Sensors(place.folder / "bus", points, seed, changing)
+    place.folder.joinpath("agent.toml").write_text(place.agent_head(sample_interval, outbox_bytes) + sensors.source())
     return sensors

@@ -11,10 +11,13 @@ CALM = 4.0
 
 
 class Sensors:
-    """One file per point under `root`; values wander around the limits until `calm`."""
+    """One file per point under `root`; values wander around the limits until `calm`.
 
-    def __init__(self, root: Path, points: Sequence[str], seed: int) -> None:
-        self._random = random.Random(seed)
+    A share of `changing` is written anew each time.
+    """
+
+    def __init__(self, root: Path, points: Sequence[str], seed: int, changing: float = 1.0) -> None:
+        self._random, self._changing = random.Random(seed), 1.0
         self._files = {point: root / f"28-{number:012x}" / "temperature" for number, point in enumerate(points)}
         self._runs = dict.fromkeys(points, (CALM, 0))
         self._calm, self._ended = threading.Event(), threading.Event()
@@ -22,6 +25,7 @@ class Sensors:
             file.parent.mkdir(parents=True)
         self.root = root
         self._write()
+        self._changing = changing
         self._thread = threading.Thread(target=self._live, name="sensors", daemon=True)
         self._thread.start()
 
@@ -33,6 +37,7 @@ class Sensors:
     def calm(self) -> None:
         """From now on every value is in order."""
         self._calm.set()
+        self._changing = 1.0
 
     def close(self) -> None:
         self._ended.set()
@@ -48,6 +53,8 @@ class Sensors:
             if left == 0:
                 value, left = self._random.choice(VALUES), self._random.randint(1, 80)
             self._runs[point] = value, left - 1
+            if self._random.random() > self._changing:
+                continue
             shown = CALM if self._calm.is_set() else value
             new = file.with_name("new")
             new.write_text(f"{shown * 1000 + self._random.randint(0, 99):.0f}\n")

@@ -20,10 +20,17 @@ def judge(context: Context) -> None:
     assert place is not None
     produced = produced_readings(place.produced)
     stored, gaps = stored_readings(place.series, [*place.plan.points, MARKER])
-    account(produced, stored, gaps, verdict)
-    judged = produced if context.in_order_of_arrival else by_time(produced)
+    told = account(produced, stored, gaps, verdict)
+    came = [fact for fact in produced if fact not in told]
+    judged = came if context.in_order_of_arrival else by_time(came)
     expected = expected_transitions(place.rules, place.plan.site_file(), judged)
     said = [one for one in logged_transitions(place.operational) if one.rule != "silent"]
     compare_alarms(expected, said, verdict)
     check_books(place.operational, verdict)
     verdict.kills += place.kills
+    if context.wants_gaps:
+        counted = sum(gap.count for gap in gaps)
+        if not told:
+            verdict.notes.append("nothing had to be dropped: the fault did not do what it is for")
+        if counted != len(told):
+            verdict.notes.append(f"gap records count {counted} readings, {len(told)} are missing")

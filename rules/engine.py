@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from domain.alarms import AlarmEvent, AlarmKey, EventKind, Reason
-from domain.batch import Int64s, ReadingBatch, Span
+from domain.batch import Int64s, ReadingBatch
 from domain.catalogue import Catalogue
 from domain.ports import History
 from domain.records import Revision
@@ -28,6 +28,7 @@ from rules.recent import Columns, join
 from rules.revisit import OLDEST_JUDGED, Counters, Doubt, Past, enter, reconsider
 from rules.silence import Silence
 from rules.snapshot import decode_into, encode
+from rules.spans import parts
 
 RETROACTIVE = 60_000  # ms between event and detection beyond which a transition is yesterday's news
 _MOST_STRANGERS = 65_536  # names of unjudged points that are remembered as such
@@ -59,12 +60,11 @@ class Engine:
         names = np.array([self._number(name, received) for name in batch.points], np.int64)
         events += self._arrivals(batch)
         number = names[batch.point] if len(batch.points) else np.zeros(0, np.int64)
-        for span in batch.spans or (Span("", 0, len(batch), 0),):
-            part = slice(span.start, span.stop)
+        for name, part, upto in parts(batch, lambda agent: self._agent(agent).frontier):
             rows = Columns(number[part], batch.time[part], batch.value[part], batch.quality[part])
             if len(rows.point) and rows.point.min() < 0:
                 rows = rows.take(rows.point >= 0)
-            events += self._span(self._agent(span.agent), rows, span.upto, received)
+            events += self._span(self._agent(name), rows, upto, received)
         return events
 
     def advance(self, agent: str, until: int) -> list[AlarmEvent]:

@@ -133,7 +133,7 @@ def live(path: WholePath, readings: list[Reading], trouble: list[tuple[int, str]
     path.run(path.clock.now + 20 * MINUTE, stride=2 * MINUTE)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(readings=told(), trouble=TROUBLE, fates=FATES)
 def test_live_through_any_trouble_says_what_a_backtest_says(
     template: Path, readings: list[Reading], trouble: list[tuple[int, str]], fates: list[Fate]

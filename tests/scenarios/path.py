@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 from api.app import create_app
 from api.settings import ApiSettings
 from caretaker.wiring import judge_factory, rule_documents
+from domain.batch import ReadingBatch
 from domain.catalogue import Catalogue
 from domain.catalogue_file import load_catalogue
 from domain.readings import Quality, Reading
+from domain.records import AppendResult
+from domain.records import Series as Readings
 from domain.source import PointDescription
 from domain.times import DAY, MINUTE, SECOND, iso, parse_time
 from edge.agent import Agent
@@ -33,7 +36,8 @@ from store.series_sqlite import SqliteSeriesStore
 from tests.scenarios.broker import AgentLink, Broker, Fate, Packet
 from tests.scenarios.web import Web
 from wire.messages import ClockState, OnlineState, Status, encode_status
-from wire.topics import receipt_topic, status_topic
+from wire.senml import encode_pack
+from wire.topics import receipt_topic, status_topic, unsequenced_topic
 
 SCHOOL = Path(__file__).parents[2] / "examples" / "school" / "site.yaml"
 PACKS = ("pack:cn-canteen", "pack:facility-basic")
@@ -125,6 +129,24 @@ class Edge:
     outbox: NotedOutbox | None = None
 
 
+class Series(SqliteSeriesStore):
+    """The series store, which can be `away`: then it neither takes nor gives readings."""
+
+    away = False
+
+    def append(self, batch: ReadingBatch) -> AppendResult:
+        self._there()
+        return super().append(batch)
+
+    def read(self, site: str, point: str, start: int, end: int, limit: int | None = None) -> Readings:
+        self._there()
+        return super().read(site, point, start, end, limit)
+
+    def _there(self) -> None:
+        if self.away:
+            raise OSError("the series store is away")
+
+
 class WholePath:
     """One site from its sources to its API. `now` begins at `start` (UTC ms)."""
 
@@ -147,12 +169,13 @@ class WholePath:
         if template is not None:
             (folder / "operational.sqlite").write_bytes(template.read_bytes())
         self.store = OperationalStore(f"sqlite:///{folder}/operational.sqlite")
-        self.series = SqliteSeriesStore(folder / "series.sqlite")
+        self.series = Series(folder / "series.sqlite")
         self.store.apply_site(self.site, (("site.yaml", text),), "test", start)
         self.store.apply_rules(self.site, rule_documents(PACKS) if rules is None else rules, "test", start)
         self.store.commission(self.site, commissioned_at, "test", start)
         self.broker = Broker(fates)
         self.edges: dict[str, Edge] = {}
+        self.simple: list[Reading] = []  # what simple devices published
         self.session: SiteSession | None = None
         self.settings = IngestSettings("mqtt://localhost")
         app = create_app(self.store, self.series, clock=lambda: self.clock.now, settings=ApiSettings())
@@ -302,7 +325,8 @@ class WholePath:
 
     def log(self) -> list[Said]:
         """The alarm log of the points that somebody publishes, as far as a backtest must say the same."""
-        published = {reading.point for edge in self.edges.values() for reading in edge.source.readings}
+        every = [self.simple, *(edge.source.readings for edge in self.edges.values())]
+        published = {reading.point for readings in every for reading in readings}
         return [
             Said(
                 one["rule"], one["point"], one["source"], one["target"], one["reason"], one["priority"],
@@ -311,6 +335,13 @@ class WholePath:
             for one in self.transitions()
             if one["point"] in published
         ]  # fmt: skip
+
+    def publish_simply(self, device: str, readings: Sequence[Reading]) -> None:
+        """A simple device publishes these readings now: no number, no receipt, no promise."""
+        units = {point.name: point.unit.code for point in self.catalogue.points()}
+        payload = encode_pack(readings, units=units, sent=self.clock.now, upto=0, low=1)
+        self.broker.from_agent(Packet(unsequenced_topic(self.site, device), payload))
+        self.simple.extend(readings)
 
     def alarm(self, rule: str, point: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.web.get(f"/sites/{self.site}/alarms/{rule}/{point}")

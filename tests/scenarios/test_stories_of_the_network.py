@@ -19,6 +19,7 @@ Make = Callable[..., WholePath]
 
 MONDAY = local("2026-03-02T08:00")
 AIR, OTHER, FROZEN = "fridge-1/temperature", "fridge-2/temperature", "freezer-1/temperature"
+BOILER = "boiler-1/status"
 NORMAL, OPEN, RETURNED, SEEN = "normal", "unacknowledged", "returned-unacknowledged", "acknowledged"
 HIGH, SILENT = "cold-storage-high", "cold-storage-no-data"
 
@@ -50,7 +51,7 @@ def test_an_agent_is_offline_for_a_weekend_and_its_backlog_is_judged_as_if_on_ti
     readings = together(fridge(AIR, friday, end, warm), fridge(OTHER, friday, end))
     path = whole_path(friday)
     path.add_agent("canteen", readings)
-    path.run(gone)
+    path.run(gone, stride=5 * MINUTE)
     path.offline("canteen")
     path.run(back - MINUTE, stride=10 * MINUTE)
     silent_at = gone + 100 + 30 * MINUTE  # the last reading came with the commit after 18:00
@@ -61,7 +62,7 @@ def test_an_agent_is_offline_for_a_weekend_and_its_backlog_is_judged_as_if_on_ti
     path.run(back)
     path.online("canteen")
     path.exchange()
-    path.run(end)
+    path.run(end, stride=5 * MINUTE)
     since, until = warm
     assert value_rules(path) == [
         Said(HIGH, AIR, NORMAL, OPEN, "above_limit", "high", since + 30 * MINUTE),
@@ -88,12 +89,12 @@ def test_while_the_broker_is_away_nobody_is_called_silent(whole_path: Make) -> N
     )
     path = whole_path(MONDAY)
     path.add_agent("canteen", readings)
-    path.run(MONDAY + HOUR)
+    path.run(MONDAY + HOUR, stride=5 * MINUTE)
     path.broker.stop()
-    path.run(MONDAY + 7 * HOUR)
+    path.run(MONDAY + 7 * HOUR, stride=5 * MINUTE)
     assert path.log() == []
     path.broker.start()
-    path.run(end)
+    path.run(end, stride=5 * MINUTE)
     assert (
         path.log()
         == in_a_backtest(path, readings, end)
@@ -127,11 +128,11 @@ def test_ingest_away_for_hours_blames_nobody_and_judges_what_waited(whole_path: 
     readings = together(fridge(AIR, MONDAY, end, warm), fridge(OTHER, MONDAY, end))
     path = whole_path(MONDAY)
     path.add_agent("canteen", readings)
-    path.run(MONDAY + HOUR)
+    path.run(MONDAY + HOUR, stride=5 * MINUTE)
     path.kill_ingest()
-    path.run(MONDAY + 5 * HOUR)
+    path.run(MONDAY + 5 * HOUR, stride=5 * MINUTE)
     path.start_ingest()
-    path.run(end)
+    path.run(end, stride=5 * MINUTE)
     assert path.log() == in_a_backtest(path, readings, end)
     assert len(path.log()) == 2
     assert path.stored() == path.produced()
@@ -145,12 +146,12 @@ def test_ingest_begun_anew_at_any_moment_changes_no_outcome(whole_path: Make, ki
     calm, troubled = whole_path(MONDAY), whole_path(MONDAY)
     for path in (calm, troubled):
         path.add_agent("canteen", readings)
-    calm.run(end)
+    calm.run(end, stride=3 * MINUTE)
     for minute in range(7, 178, 9):
-        troubled.run(MONDAY + minute * MINUTE + 30 * SECOND)
+        troubled.run(MONDAY + minute * MINUTE + 30 * SECOND, stride=3 * MINUTE)
         troubled.kill_ingest() if kill else troubled.stop_ingest()
         troubled.start_ingest()
-    troubled.run(end)
+    troubled.run(end, stride=3 * MINUTE)
     assert value_rules(troubled) == value_rules(calm) == in_a_backtest(calm, readings, end)
     assert len(value_rules(calm)) == 2
     (silent,) = [said for said in calm.log() if said.rule == SILENT]
@@ -212,9 +213,9 @@ def test_a_site_that_is_being_commissioned_asks_nothing_of_anybody(whole_path: M
     before, after = (MONDAY + 10 * MINUTE, MONDAY + HOUR), (MONDAY + 3 * HOUR, MONDAY + 4 * HOUR)
     path = whole_path(MONDAY, commissioned_at=None)
     path.add_agent("canteen", fridge(AIR, MONDAY, end, before, after))
-    path.run(MONDAY + 2 * HOUR)
+    path.run(MONDAY + 2 * HOUR, stride=5 * MINUTE)
     path.store.commission(path.site, MONDAY + 2 * HOUR, "chef", path.clock.now)
-    path.run(end)
+    path.run(end, stride=5 * MINUTE)
     assert path.log() == [
         Said(HIGH, AIR, NORMAL, SEEN, "above_limit", "high", before[0] + 30 * MINUTE),
         Said(HIGH, AIR, SEEN, NORMAL, "within_limit", "high", before[1] + 5 * MINUTE),
@@ -228,9 +229,9 @@ def test_a_site_commissioned_while_a_fridge_is_warm_asks_from_then_on(whole_path
     """What was raised before asks nothing; a day of it is still shown as going on."""
     path = whole_path(MONDAY, commissioned_at=None)
     path.add_agent("canteen", fridge(AIR, MONDAY, MONDAY + 3 * HOUR, (MONDAY, MONDAY + 2 * HOUR)))
-    path.run(MONDAY + HOUR)
+    path.run(MONDAY + HOUR, stride=5 * MINUTE)
     path.store.commission(path.site, path.clock.now, "chef", path.clock.now)
-    path.run(MONDAY + 3 * HOUR)
+    path.run(MONDAY + 3 * HOUR, stride=5 * MINUTE)
     assert path.log() == [
         Said(HIGH, AIR, NORMAL, SEEN, "above_limit", "high", MONDAY + 30 * MINUTE),
         Said(HIGH, AIR, SEEN, NORMAL, "within_limit", "high", MONDAY + 2 * HOUR + 5 * MINUTE),
@@ -241,7 +242,7 @@ def test_an_alarm_acknowledged_through_the_api_is_normal_when_it_returns(whole_p
     end, out, back = MONDAY + 3 * HOUR, MONDAY + 10 * MINUTE, MONDAY + 90 * MINUTE
     path = whole_path(MONDAY)
     path.add_agent("canteen", fridge(AIR, MONDAY, end, (out, back)))
-    path.run(MONDAY + HOUR)
+    path.run(MONDAY + HOUR, stride=5 * MINUTE)
     seen = path.alarm(HIGH, AIR)
     assert (seen["state"], seen["active"]) == (OPEN, True)
     route = f"/api/v1/sites/school/alarms/{HIGH}/{AIR}/acknowledge"
@@ -251,7 +252,7 @@ def test_an_alarm_acknowledged_through_the_api_is_normal_when_it_returns(whole_p
     acknowledged_at = path.clock.now
     path.kill_ingest()
     path.start_ingest()
-    path.run(end)
+    path.run(end, stride=5 * MINUTE)
     assert path.log() == [
         Said(HIGH, AIR, NORMAL, OPEN, "above_limit", "high", out + 30 * MINUTE),
         Said(HIGH, AIR, OPEN, SEEN, "by_person", "high", acknowledged_at),
@@ -283,18 +284,74 @@ def test_a_whole_day_of_backlog_of_one_agent_leaves_the_other_alone(whole_path: 
     away, there = fridge(AIR, MONDAY, end), fridge("boiler-1/temperature", MONDAY, end, mean=60.0)
     path = whole_path(MONDAY)
     path.add_agent("canteen", away)
-    path.add_agent(
-        "plant", together(there, series_of("boiler-1/status", MONDAY, [1.0] * 300 + [2.0] * 30 + [1.0] * 391))
-    )
+    path.add_agent("plant", together(there, series_of(BOILER, MONDAY, [1.0] * 300 + [2.0] * 30 + [1.0] * 391)))
     path.run(MONDAY + HOUR, stride=5 * MINUTE)
     path.offline("canteen")
     path.run(MONDAY + 6 * HOUR, stride=5 * MINUTE)
     fault = [said for said in path.log() if said.rule == "boiler-fault"]
     assert fault == [
-        Said("boiler-fault", "boiler-1/status", NORMAL, OPEN, "state_entered", "high", MONDAY + 300 * MINUTE),
-        Said("boiler-fault", "boiler-1/status", OPEN, RETURNED, "state_left", "high", MONDAY + 330 * MINUTE),
+        Said("boiler-fault", BOILER, NORMAL, OPEN, "state_entered", "high", MONDAY + 300 * MINUTE),
+        Said("boiler-fault", BOILER, OPEN, RETURNED, "state_left", "high", MONDAY + 330 * MINUTE),
     ]
     path.online("canteen")
     path.run(end, stride=5 * MINUTE)
     assert path.stored() == path.produced()
     assert [said.rule for said in path.log()].count(HIGH) == 0
+
+
+def lived_with_a_hole(path: WholePath, end: int, hole: tuple[int, int], told: Sequence[Reading]) -> list[Reading]:
+    """A simple device says each reading at its time, but for those in the hole; they come back."""
+    kept = [one for one in told if hole[0] <= one.time < hole[1]]
+    for time in range(MONDAY, end + 1, 5 * MINUTE):
+        path.run(time, stride=5 * MINUTE)
+        path.publish_simply(
+            "canteen", [one for one in told if time - 5 * MINUTE < one.time <= time and one not in kept]
+        )
+    return kept
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["", "with a new ingest"])
+def test_a_hole_that_fills_up_hours_later_is_judged_with_the_stored_readings(whole_path: Make, restart: bool) -> None:
+    """It lies further back than what the engine keeps: the series store knows what was around it."""
+    end, warm = MONDAY + 5 * HOUR, (MONDAY + HOUR, MONDAY + 2 * HOUR)
+    hole = (MONDAY + 70 * MINUTE, MONDAY + 110 * MINUTE)
+    path = whole_path(MONDAY)
+    told = fridge(AIR, MONDAY, end, warm)
+    kept = lived_with_a_hole(path, end, hole, told)
+    assert value_rules(path) == []
+    if restart:
+        path.kill_ingest()
+        path.start_ingest()
+    path.publish_simply("canteen", kept)
+    path.run(end + 10 * MINUTE)
+    assert value_rules(path) == [
+        Said(HIGH, AIR, NORMAL, OPEN, "above_limit", "high", warm[0] + 30 * MINUTE),
+        Said(HIGH, AIR, OPEN, RETURNED, "within_limit", "high", warm[1] + 5 * MINUTE),
+    ]
+    assert [one["retroactive"] for one in path.transitions() if one["rule"] == HIGH] == [True, True]
+
+
+def test_a_series_store_that_is_away_stops_neither_alarms_nor_receipts(whole_path: Make) -> None:
+    """Not even when late readings come, for which it would have been asked."""
+    end, warm = MONDAY + 5 * HOUR, (MONDAY + HOUR, MONDAY + 2 * HOUR)
+    path = whole_path(MONDAY)
+    kept = lived_with_a_hole(path, end, (MONDAY + 70 * MINUTE, MONDAY + 110 * MINUTE), fridge(AIR, MONDAY, end, warm))
+    path.series.away = True
+    path.add_agent("plant", series_of(BOILER, end, [1.0] * 30 + [2.0] * 20 + [1.0] * 40))
+    path.publish_simply("canteen", kept)
+    path.run(end + 90 * MINUTE)
+    assert [said for said in path.log() if said.rule == "boiler-fault"] == [
+        Said("boiler-fault", BOILER, NORMAL, OPEN, "state_entered", "high", end + 30 * MINUTE),
+        Said("boiler-fault", BOILER, OPEN, RETURNED, "state_left", "high", end + 50 * MINUTE),
+    ]
+    assert outbox(path, "plant") == 0, "all of it is receipted"
+    path.series.away = False
+    path.run(end + 95 * MINUTE)
+    assert [row for row in path.stored() if row[0] == BOILER] == path.produced()
+
+
+def outbox(path: WholePath, agent: str) -> int:
+    """How many readings the agent still holds."""
+    found = path.edges[agent].outbox
+    assert found is not None
+    return found.held

@@ -26,11 +26,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate", "simulate"),
     "backtest": ("backtest", "backtest"),
     "bench": ("bench", "bench"),
-    "dead-letters": ("dead_letters", "dead_letters"),
     "backup": ("backup", "backup"),
     "restore": ("backup", "restore"),
 }
-GROUPS: dict[str, tuple[str, str]] = {"site": ("site", "app"), "rules": ("rules", "app"), "agents": ("agents", "app")}
+GROUPS: dict[str, tuple[str, str]] = {
+    "site": ("site", "app"), "rules": ("rules", "app"), "agents": ("agents", "app"),
+    "dead-letters": ("dead_letters", "app"),
+}  # fmt: skip
 # What `caretaker[server]` adds to the agent, as it is imported.
 SERVER_PARTS = frozenset({
     "alembic", "amqtt", "apprise", "babel", "fastapi", "influxdb_client", "jinja2", "multipart", "numpy",

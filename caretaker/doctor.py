@@ -5,6 +5,7 @@ would look: settings, folder, broker, stores, sites, processes, agents, what was
 """
 
 import ipaddress
+import json
 import shutil
 import socket
 import ssl
@@ -20,7 +21,7 @@ from caretaker.supervisor import running_supervisor
 from caretaker.wiring import open_operational, open_series
 from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError, InputError
-from domain.records import DeadLetter
+from domain.records import DeadLetter, ProcessRow
 from domain.times import DAY, EARLIEST, HOUR, SECOND, format_duration, iso
 from rules.loading import load_revision
 from store.operational.store import OperationalStore
@@ -236,6 +237,26 @@ def _processes(settings: Settings, store: OperationalStore, now: int) -> Iterato
             )  # fmt: skip
         else:
             yield Finding(Verdict.OK, f"{row.name} runs (process {row.pid})")
+            yield from _troubles(row)
+
+
+def _troubles(row: ProcessRow) -> Iterator[Finding]:
+    """What a process says of itself that a person must mend; see docs/ingest.md."""
+    info = json.loads(row.info)
+    for what, remedy in (
+        ("journal_full", "the series store must catch up; see the log of ingest"),
+        ("disk_full", "make room on the disk of the operational store"),
+    ):
+        for site in info.get(what, ()):
+            short = what.replace("_", " ")
+            yield Finding(Verdict.WRONG, f"{site}: {short}: no readings are taken, agents hold", remedy)
+    for site, clocks in info.get("wrong_clocks", {}).items():
+        for agent, skew in clocks.items():
+            off = f"{format_duration(abs(skew) // SECOND * SECOND)} {'ahead' if skew > 0 else 'behind'}"
+            yield Finding(Verdict.WRONG, f"{site}: the clock of agent {agent} is {off}", "set it, best by NTP")
+    if info.get("unjudged"):
+        yield Finding(Verdict.WRONG, f"{row.name}: {info['unjudged']} packs were stored without being judged",
+                      "the log of ingest shows the defect: report it")  # fmt: skip
 
 
 def _agents(store: OperationalStore, site: str, now: int) -> Iterator[Finding]:

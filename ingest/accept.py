@@ -129,6 +129,14 @@ class Acceptor:
             return self._turn_away(message, topic, received)
         return self._heard(message, topic, received)
 
+    def replay(self, message: Inbound, received: int) -> Outcome:
+        """What becomes of a dead letter that is put through acceptance again: as a pack that promises nothing, in the
+        rights and units of now. It moves no position: its message was settled long ago."""
+        topic = message.topic
+        if isinstance(topic, Rejection) or topic.kind not in (Kind.READINGS, Kind.UNSEQUENCED):
+            return Outcome(Verdict.EMPTY)
+        return self._pack(message, Topic(Kind.UNSEQUENCED, topic.site, topic.agent), received, None)
+
     def _heard(self, message: Inbound, topic: Topic, received: int) -> Outcome:
         match topic.kind:
             case Kind.READINGS:
@@ -171,7 +179,7 @@ class Acceptor:
         return Outcome(verdict, gaps=gaps, position=moved, answer=ruling.answer, skipped=ruling.skipped)
 
     def _pack(self, message: Inbound, topic: Topic, received: int, ruling: Ruling | None) -> Outcome:
-        decoded = self._decode(message, received, sequenced=ruling is not None)
+        decoded = self._decode(message, received)
         skipped = ruling.skipped if ruling else 0
         if isinstance(decoded, Rejection):
             return self._refuse(
@@ -202,8 +210,12 @@ class Acceptor:
             position=position,
             answer=position,
             skipped=skipped,
-            clock=None if decoded.sent is None else self.clocks.note(topic.agent, received, decoded.sent),
+            clock=self._clock(message, topic, received, decoded.sent),
         )
+
+    def _clock(self, message: Inbound, topic: Topic, received: int, sent: int | None) -> ClockNote | None:
+        """What the pack says of its agent's clock; a dead letter says nothing: it was sent long ago."""
+        return None if sent is None or message.letter else self.clocks.note(topic.agent, received, sent)
 
     def _letter_of_points(
         self, message: Inbound, received: int, reason: DeadReason, names: Sequence[str]
@@ -216,10 +228,13 @@ class Acceptor:
         }[reason]
         return part_letter(self.site, message, received, reason, detail, lambda part: part.name in names)
 
-    def _decode(self, message: Inbound, received: int, *, sequenced: bool) -> DecodedPack | Rejection:
+    def _decode(self, message: Inbound, received: int) -> DecodedPack | Rejection:
         if message.size > MAX_PACK_BYTES:
             return Rejection(DeadReason.TOO_LARGE, f"{message.size} bytes; a pack has at most {MAX_PACK_BYTES}")
-        return decode_pack(message.payload, site=self.site, received=received, points=self._points, sequenced=sequenced)
+        # Relative times count from when the message came first; only a sequenced pack may have waited before that.
+        sequenced = isinstance(message.topic, Topic) and message.topic.kind is Kind.READINGS
+        at = message.first_received or received
+        return decode_pack(message.payload, site=self.site, received=at, points=self._points, sequenced=sequenced)
 
     def _gap_of_missing(self, agent: str, skipped: int, end: int, received: int) -> tuple[Gap, ...]:
         if not skipped:

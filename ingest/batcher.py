@@ -28,13 +28,13 @@ class Sealed:
     statuses: tuple[tuple[str, bool, str], ...]
     answers: tuple[Position, ...]
     acks: tuple[Ack, ...]
+    replayed: tuple[int, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:
         """Whether there is nothing to commit."""
-        return self.batch is None and not (
-            self.positions or self.letters or self.owners or self.births or self.statuses or self.discoveries
-        )
+        changes = (self.positions, self.letters, self.owners, self.births, self.statuses, self.discoveries)
+        return self.batch is None and not self.replayed and not any(changes)
 
 
 class Batcher:
@@ -101,6 +101,7 @@ class Batcher:
             tuple(self._statuses),
             tuple(self._answers.values()),
             tuple(message.ack for message in self.messages if message.ack is not None),
+            tuple(message.letter for message in self.messages if message.letter),
         )
         self._clear()
         return sealed

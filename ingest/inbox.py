@@ -27,7 +27,10 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One message from the broker. `size` is the payload's true length; `payload` may be cut when it is too large."""
+    """One message from the broker. `size` is the payload's true length; `payload` may be cut when it is too large.
+
+    `letter` is the id of the dead letter that is replayed (0: none), which was first received at `first_received`.
+    """
 
     text: str
     topic: Topic | Rejection
@@ -35,6 +38,8 @@ class Inbound:
     size: int
     retained: bool = False
     ack: Ack | None = None
+    letter: int = 0
+    first_received: int = 0
 
 
 class Inbox:

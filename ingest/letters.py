@@ -8,6 +8,7 @@ from ingest.excerpt import Anatomy, Part
 from ingest.inbox import Inbound
 from wire.records import RejectedRecord
 from wire.senml import MAX_PACK_BYTES
+from wire.topics import parse_topic
 
 KEPT_BYTES = MAX_PACK_BYTES  # of a larger message the beginning is kept
 LETTERS_PER_PACK = 50  # further bad records of one pack share a last letter
@@ -25,6 +26,12 @@ def part_letter(
 ) -> DeadLetter:
     """Those records of a readable pack as one dead letter."""
     return DeadLetter(site, received, message.text, Anatomy(message.payload, received).pack(wanted), reason, detail)
+
+
+def replayed(dead: DeadLetter) -> Inbound:
+    """The dead letter as a message that is put through acceptance again."""
+    text, payload = dead.topic, dead.payload
+    return Inbound(text, parse_topic(text), payload, len(payload), letter=dead.id, first_received=dead.received)
 
 
 def record_letters(

@@ -30,6 +30,8 @@ class Count(StrEnum):
     TURNED_AWAY = "turned_away"
     ELSEWHERE = "elsewhere"
     UNKNOWN_SITE = "unknown_site"
+    REPLAYED = "replayed"
+    UNJUDGED = "unjudged"
     RECEIPTS = "receipts"
     COMMIT_RETRIES = "commit_retries"
     SERIES_RETRIES = "series_retries"
@@ -55,6 +57,8 @@ MEANING: Mapping[Count, str] = MappingProxyType(
         Count.TURNED_AWAY: "messages of new agents beyond the bound per hour; not receipted",
         Count.ELSEWHERE: "messages of sites that another worker serves; dropped, the agent sends them to that one",
         Count.UNKNOWN_SITE: "messages of sites that have no catalogue; not receipted",
+        Count.REPLAYED: "dead letters put through acceptance again",
+        Count.UNJUDGED: "packs on which the rule engine failed; stored, not judged",
         Count.RECEIPTS: "receipts handed to the broker connection",
         Count.COMMIT_RETRIES: "commits that failed and were tried again",
         Count.SERIES_RETRIES: "appends to the series store that failed and were tried again",

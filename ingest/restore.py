@@ -13,7 +13,7 @@ import structlog
 
 from domain.batch import ReadingBatch
 from domain.ports import Judge, Ledger
-from domain.records import Clock, ConfigChange, JournalEntry, Position
+from domain.records import Clock, ConfigChange, EntryKind, JournalEntry, Position
 from ingest import configuration
 from ingest.configuration import Configuration
 
@@ -102,7 +102,9 @@ def _begin_with_newest(ledger: Ledger, site: str, state: Restored, now: int) -> 
 
 def _replay(ledger: Ledger, site: str, state: Restored, entry: JournalEntry) -> None:
     content = entry.content
-    if isinstance(content, ReadingBatch):
+    if entry.kind is EntryKind.UNJUDGED:
+        pass
+    elif isinstance(content, ReadingBatch):
         state.judge.feed(content)
     elif isinstance(content, Clock):
         state.judge.clock(content.now, content.connected)

@@ -6,6 +6,7 @@ again with the same events, and nothing else is done meanwhile. FencedError ends
 it away, puts `pending` back and begins a new one from the store.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,39 +17,34 @@ from domain.alarms import AlarmEvent
 from domain.batch import ReadingBatch
 from domain.errors import CaretakerError, FencedError
 from domain.ports import Judge, Ledger
-from domain.records import Clock, Commit, ConfigChange, EntryKind, Position
+from domain.records import Clock, Commit, ConfigChange, DeadLetter, EntryKind, Position
 from domain.times import SECOND
 from ingest import configuration
-from ingest.accept import Acceptor, Limits, Outcome, Verdict
+from ingest.accept import Acceptor, Limits
 from ingest.alarm_publisher import AlarmPublisher
 from ingest.batcher import Batcher, Sealed
-from ingest.clocks import ClockNote, ClockVerdict
+from ingest.clocks import ClockNote
 from ingest.committing import Committer, StoppedError
 from ingest.configuration import Configuration
 from ingest.inbox import Ack, Inbound
 from ingest.latest import LatestBoard
+from ingest.letters import replayed
 from ingest.mailbox import Mailbox
 from ingest.metrics import Count, Counters
+from ingest.quarantine import Quarantine
 from ingest.restore import pack_snapshot, restore
 from ingest.room import Room, Shortage
 from ingest.settings import IngestSettings
+from ingest.tally import count_outcome
 from ingest.timekeeper import Timekeeper
 from wire.messages import Receipt, encode_receipt
 from wire.topics import receipt_topic
 
 DUTY_EVERY = SECOND
 ALARMS_EVERY = 2 * SECOND
+REPLAYS_AT_ONCE = 50  # dead letters a second
 RECEIPT_QOS = 0  # a lost receipt only delays: the agent asks again
 
-_VERDICTS = {
-    Verdict.DUPLICATE: Count.DUPLICATES,
-    Verdict.OUT_OF_ORDER: Count.OUT_OF_ORDER,
-    Verdict.OLD_BOOT: Count.OLD_BOOT,
-    Verdict.RETAINED: Count.RETAINED,
-    Verdict.EMPTY: Count.EMPTY,
-    Verdict.MISDELIVERED: Count.MISDELIVERED,
-    Verdict.TURNED_AWAY: Count.TURNED_AWAY,
-}
 Entry = tuple[EntryKind, ReadingBatch | Clock | ConfigChange]
 
 _log = structlog.get_logger()
@@ -87,12 +83,14 @@ class Parts:
 class SiteSession:
     """The work on one site from the moment its lease was granted (`epoch`)."""
 
-    def __init__(self, site: str, epoch: int, parts: Parts) -> None:
+    def __init__(self, site: str, epoch: int, parts: Parts, quarantine: Quarantine | None = None) -> None:
         self.site, self.epoch, self._parts = site, epoch, parts
         self._ledger, self._settings, self._counters = parts.ledger, parts.settings, parts.counters
         self._latest = LatestBoard(site)
         self._alarms = AlarmPublisher(site, parts.ledger, parts.mailbox)
         self._batcher = Batcher(site, self._settings.batch_readings, self._settings.batch_wait)
+        self._quarantine = quarantine or Quarantine()
+        self._waiting: deque[Inbound] = deque()
         self._sealing: tuple[Inbound, ...] = ()
         restored = restore(self._ledger, site, lambda: parts.make_judge(site), self._latest.take)
         self._judge = restored.judge
@@ -141,7 +139,8 @@ class SiteSession:
     @property
     def pending(self) -> list[Inbound]:
         """Messages that were taken and are not settled."""
-        return [*self._sealing, *self._batcher.messages]
+        every = (*self._sealing, *self._batcher.messages, *self._waiting)
+        return [message for message in every if not message.letter]
 
     def now(self) -> int:
         """The time, UTC ms, never going back: the journal's order is the order of its times."""
@@ -150,13 +149,17 @@ class SiteSession:
     def take(self, messages: Sequence[Inbound]) -> None:
         """Accept or reject the messages; batches that are full are committed."""
         self._look_up()
-        for message in messages:
-            now = self.now()
-            outcome = self._acceptor.accept(message, now)
-            self._count(outcome)
-            self._batcher.add(message, outcome, now)
-            if self._batcher.ready(now):
+        self._waiting.extend(messages)
+        while self._waiting:
+            message, now = self._waiting[0], self.now()
+            alone = self._quarantine.alone(message, now)
+            if alone:
                 self.seal()
+            outcome = (self._acceptor.replay if message.letter else self._acceptor.accept)(message, now)
+            count_outcome(self.site, outcome, self._counters)
+            self._batcher.add(self._waiting.popleft(), outcome, now)
+            if alone or self._batcher.ready(now):
+                self.seal(judged=not alone or self._quarantine.judged(message, now))
 
     def tick(self) -> None:
         """Commit a batch that is old enough, and do what is due: to be called at least every 100 ms or so."""
@@ -175,8 +178,8 @@ class SiteSession:
         if self.n > self._snapshot_n:
             self._save_snapshot(self.now())
 
-    def seal(self) -> None:
-        """Commit what was taken so far, then publish receipts and acknowledge."""
+    def seal(self, *, judged: bool = True) -> None:
+        """Commit what was taken so far (stored only, when it is not to be judged), then receipts, acknowledgements."""
         if self._batcher.empty:
             return
         self._recover_hearing()
@@ -184,22 +187,32 @@ class SiteSession:
         self._sealing = tuple(self._batcher.messages)
         sealed = self._batcher.seal(now)
         if not sealed.changes_nothing:
-            self._commit_batch(sealed, now)
+            self._commit_batch(sealed, now, judged=judged)
+        for message in self._sealing:
+            self._quarantine.settled(message)
         self._sealing = ()
         for position in sealed.answers:
             self._receipt(position)
         self._parts.link.acknowledge(sealed.acks)
 
-    def _commit_batch(self, sealed: Sealed, now: int) -> None:
+    def _judged(self, batch: ReadingBatch, now: int) -> list[AlarmEvent]:
+        try:
+            return self._judge.feed(batch)
+        except Exception:
+            self._quarantine.failed(self._sealing, now)  # and the judge is thrown away with this session
+            raise
+
+    def _commit_batch(self, sealed: Sealed, now: int, *, judged: bool) -> None:
         batch = sealed.batch
-        events = [] if batch is None else self._judge.feed(batch)
+        events = self._judged(batch, now) if batch is not None and judged else []
+        kind = EntryKind.BATCH if judged else EntryKind.UNJUDGED
         self._commit(
             Commit(
                 self.site,
                 self._settings.worker,
                 self.epoch,
                 now,
-                entries=() if batch is None else self._with_clock((EntryKind.BATCH, batch)),
+                entries=() if batch is None else self._with_clock((kind, batch)),
                 positions=sealed.positions,
                 events=tuple(events),
                 dead_letters=sealed.letters,
@@ -208,8 +221,13 @@ class SiteSession:
                 births=sealed.births,
                 statuses=sealed.statuses,
                 rules_revision=self._rules_revision,
+                replayed=sealed.replayed,
             )
         )
+        self._counters.add(Count.REPLAYED, len(sealed.replayed))
+        if not judged:
+            self._counters.add(Count.UNJUDGED, sealed.packs)
+            _log.error("the rule engine fails on readings: stored, not judged", site=self.site, agents=_agents(batch))
         for letter in sealed.letters:
             self._counters.dead_letter(letter.reason)
         if batch is not None:
@@ -244,21 +262,6 @@ class SiteSession:
         self._parts.mailbox.post(receipt_topic(self.site, position.agent), payload, RECEIPT_QOS)
         self._counters.add(Count.RECEIPTS)
 
-    def _count(self, outcome: Outcome) -> None:
-        counted = _VERDICTS.get(outcome.verdict)
-        if counted is not None:
-            self._counters.add(counted)
-        if outcome.skipped:
-            self._counters.add(Count.SKIPPED)
-        self._counters.add(Count.BIRTHS, len(outcome.births))
-        self._counters.add(Count.STATUSES, len(outcome.statuses))
-        if outcome.clock is not None:
-            self._tell_of_clock(outcome.clock)
-
-    def _tell_of_clock(self, note: ClockNote) -> None:
-        said = _log.info if note.verdict is ClockVerdict.RIGHT else _log.warning
-        said("an agent's clock", site=self.site, agent=note.agent, verdict=note.verdict.value, skew_ms=note.skew)
-
     def _duties(self, now: int) -> None:
         self._keep_lease(now)
         if self._config is not None:  # the first entry of a new site's journal is its configuration
@@ -269,11 +272,21 @@ class SiteSession:
         self._latest.flush(self._ledger)
         self._publish_alarms(now)
         self._quietly(self._room.check)
+        self._take_replays()
         due = self.n - self._snapshot_n >= self._settings.snapshot_entries
         if self.n > self._snapshot_n and (due or self.full or now - self._snapshot_at >= self._settings.snapshot_every):
             self._quietly(lambda: self._save_snapshot(now))
         elif self.full:
             self._quietly(self._trim)
+
+    def _take_replays(self) -> None:
+        """Dead letters that a person wants to be put through acceptance again; settled in the same transaction."""
+        letters: list[DeadLetter] = []
+        self._quietly(lambda: letters.extend(self._ledger.replay_requests(self.site, REPLAYS_AT_ONCE)))
+        if letters and not self.full and self._config is not None:
+            self.seal()
+            self.take([replayed(letter) for letter in letters])
+            self.seal()
 
     def _quietly(self, duty: Callable[[], None]) -> None:
         """A duty that reads the store: when it fails, the next second tries again."""
@@ -378,3 +391,7 @@ class SiteSession:
 
     def _trim(self) -> None:
         self._ledger.trim(self.site, self._snapshot_n)
+
+
+def _agents(batch: ReadingBatch | None) -> list[str]:
+    return sorted({span.agent for span in batch.spans}) if batch else []

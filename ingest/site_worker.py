@@ -16,6 +16,7 @@ from ingest.backoff import Backoff
 from ingest.committing import StoppedError
 from ingest.inbox import Inbox
 from ingest.metrics import Count
+from ingest.quarantine import Quarantine
 from ingest.site_session import Parts, SiteSession
 from wire.topics import ROOT
 
@@ -34,6 +35,7 @@ class SiteWorker:
         self.lost = False
         self._leaving = threading.Event()
         self._parts, self._inbox, self._stop = parts, inbox, stop
+        self._quarantine = Quarantine()
         self._backoff = Backoff(SECOND, MINUTE)
         self._thread = threading.Thread(target=self._run, name=f"site {site}", daemon=True)
 
@@ -76,7 +78,7 @@ class SiteWorker:
             if epoch is None:
                 self.lost = True
             else:
-                self.session = SiteSession(self.site, epoch, self._parts)
+                self.session = SiteSession(self.site, epoch, self._parts, self._quarantine)
                 self._work(self.session)
         except StoppedError:
             pass

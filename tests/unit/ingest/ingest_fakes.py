@@ -159,6 +159,8 @@ class FakeLedger:
     newest: dict[str, Latest] = field(default_factory=dict)
     cursors: dict[str, int] = field(default_factory=dict)
     kept_snapshot: tuple[int, bytes] | None = None
+    asked: list[DeadLetter] = field(default_factory=list)
+    replayed: list[int] = field(default_factory=list)
     beats: list[ProcessRow] = field(default_factory=list)
     refuse: int = 0
     refuse_after_writing: int = 0
@@ -211,6 +213,7 @@ class FakeLedger:
         self.place.update((position.agent, position) for position in commit.positions)
         self.owned.update(commit.owners)
         self.letters.extend(commit.dead_letters)
+        self.replayed.extend(commit.replayed)
         self.found.extend(commit.discoveries)
         transitions = []
         for event in commit.events:
@@ -249,6 +252,9 @@ class FakeLedger:
         before = len(self.entries)
         self.entries = [entry for entry in self.entries if entry.n > edge]
         return before - len(self.entries)
+
+    def replay_requests(self, site: str, limit: int) -> list[DeadLetter]:
+        return [letter for letter in self.asked if letter.id not in self.replayed][:limit]
 
     def flush_latest(self, site: str, rows: Sequence[Latest]) -> None:
         if self.refuse:

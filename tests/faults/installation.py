@@ -57,7 +57,7 @@ class Installation:
         self.ingest = caretaker("ingest", folder, "ingest", *config)
         self.agent = caretaker("agent", folder, "edge", "--config", "agent.toml")
         self._parts = [self.agent, self.ingest, self.broker]
-        self._written = 0
+        self._written = self._reached = 0
         self._apply()
 
     @property
@@ -125,13 +125,12 @@ class Installation:
 
     def reached(self) -> int:
         """The tick after the newest one that the agent's source gave."""
-        last = 0
         for line in _tail(self.produced):
             with suppress(ValueError, KeyError, TypeError):
                 row = json.loads(line)
                 if row["point"] != MARKER:
-                    last = max(last, self.plan.tick_of(row["time"]) + 1)
-        return last
+                    self._reached = max(self._reached, self.plan.tick_of(row["time"]) + 1)
+        return self._reached  # never back: the end of the log may hold nothing but what was given again
 
     def last_line(self) -> str:
         """The newest whole line of what was produced."""

@@ -20,6 +20,7 @@ from tests.faults.proxy import Mangle
 from tests.faults.sensed import clock_jumps, overflowing_outbox, silence
 
 HOUR_MS = 3_600_000
+MANY = 36  # points, so that what a killed agent's source gives again is given in little time
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _kill_and_restart(context: Context, place: Installation, choose: Callable[[]
 
 
 def kill_agent(context: Context) -> None:
-    place = context.install()
+    place = context.install(fridges=MANY)
     _kill_and_restart(context, place, lambda: [place.agent])
 
 
@@ -89,7 +90,7 @@ def kill_mosquitto(context: Context) -> None:
 
 
 def kill_any(context: Context) -> None:
-    place = context.install()
+    place = context.install(fridges=MANY)
     parts = [place.agent, place.ingest, place.broker]
     _kill_and_restart(context, place, lambda: place.random.sample(parts, place.random.randint(1, 3)))
 

@@ -43,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
         results = sorted(done, key=lambda result: chosen.index(result.fault))
     seconds = time.monotonic() - begun
     if asked.page:
-        write_page(results, asked.seed, seconds)
+        write_page(results, asked.seed)
     print(json.dumps(as_object(results), indent=1) if asked.format == "json" else as_table(results))
     bad = [result for result in results if not result.good]
     tell("programme", f"{'FAILED' if bad else 'passed'} in {seconds:.0f} s; seed {asked.seed}")
@@ -134,7 +134,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=None, help="faults at the same time; default two per processor")
     parser.add_argument("--folder", type=Path, default=None, help="where the installations are made; default temporary")
     parser.add_argument("--keep", action="store_true", help="keep the installations of good faults too")
-    parser.add_argument("--page", action="store_true", help="write the table into docs/faults.md; needs every fault")
+    parser.add_argument("--page", action="store_true", help="write its rows into docs/faults.md, as whole runs do")
     parser.add_argument("--list", action="store_true", help="name the faults")
     asked = parser.parse_args(words)
     asked.only = [name for name in asked.only.split(",") if name]

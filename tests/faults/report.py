@@ -1,16 +1,19 @@
 """The result of a run: a table for people, one object for programs, and the page that the run itself writes."""
 
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.judge import Verdict
-from tests.faults.kinds import Fault
+from tests.faults.kinds import FAULTS, Fault
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 BEGIN, END = "<!-- written by make chaos: begin -->", "<!-- written by make chaos: end -->"
+COLUMNS = (
+    "fault", "rounds", "kills", "produced", "stored", "in gap records", "lost", "doubled", "transitions", "differ",
+    "run",
+)  # fmt: skip
 FIGURES = ("kills", "produced", "stored", "lost", "doubled", "in_gap_records", "alarms_differ")
 
 
@@ -37,30 +40,19 @@ def as_object(results: Sequence[Result]) -> dict[str, object]:
 
 def as_table(results: Sequence[Result]) -> str:
     """A Markdown table, with the totals as its last row."""
-    lines = [
-        "| fault | rounds | kills | produced | stored | in gap records | lost | doubled | transitions | differ |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for result in results:
-        one = result.verdict
-        if result.skipped:
-            lines.append(f"| {result.fault.what} | skipped: {result.skipped} | | | | | | | | |")
-        else:
-            lines.append(_row(result.fault.what, result.rounds, [one]))
-    counted = [result.verdict for result in results]
-    lines.append(_row("**all**", sum(result.rounds for result in results), counted))
-    return "\n".join(lines)
+    return _table([_cells(result) for result in results])
 
 
-def write_page(results: Sequence[Result], seed: int, seconds: float) -> None:
-    """Replace what stands between the marks of the page."""
+def write_page(results: Sequence[Result], seed: int) -> None:
+    """Put the rows of these faults into the page's table; those of other faults stay as their own run wrote them."""
     text = PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    said = f"Run of {day}, seed {seed}, {seconds / 60:.0f} min, {machine}."
-    PAGE.write_text(f"{head}{BEGIN}\n{said}\n\n{as_table(results)}\n{END}{tail}", encoding="utf-8")
+    before, _, tail = rest.partition(END)
+    run = f"{time.strftime('%Y-%m-%d', time.gmtime())}, seed {seed}"
+    rows = {cells[0]: cells for line in before.splitlines() if len(cells := _split(line)) == len(COLUMNS)}
+    rows |= {result.fault.what: [*_cells(result)[:-1], run] for result in results}
+    kept = [rows[fault.what] for fault in FAULTS if fault.what in rows]
+    PAGE.write_text(f"{head}{BEGIN}\n{_table(kept)}\n{END}{tail}", encoding="utf-8")
 
 
 def _one(result: Result) -> dict[str, object]:
@@ -70,7 +62,21 @@ def _one(result: Result) -> dict[str, object]:
     return found | ({"skipped": result.skipped} if result.skipped else {})
 
 
-def _row(what: str, rounds: int, counted: Sequence[Verdict]) -> str:
-    names = ("kills", "produced", "stored", "in_gap_records", "lost", "doubled", "alarms", "alarms_differ")
-    cells = [str(rounds), *(f"{sum(getattr(one, name) for one in counted)}" for name in names)]
-    return f"| {what} | {' | '.join(cells)} |"
+def _cells(result: Result) -> list[str]:
+    if result.skipped:
+        return [result.fault.what, "skipped", *[""] * (len(COLUMNS) - 3), result.skipped]
+    one = result.verdict
+    figures = (one.kills, one.produced, one.stored, one.in_gap_records, one.lost, one.doubled, one.alarms,
+               one.alarms_differ)  # fmt: skip
+    return [result.fault.what, str(result.rounds), *map(str, figures), f"{result.seconds:.0f} s"]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    places = range(1, len(COLUMNS) - 1)
+    sums = [sum(int(row[place]) for row in rows if row[place].isdecimal()) for place in places]
+    every = [COLUMNS, ("---", *["--:"] * len(places), "---"), *rows, ("**all**", *map(str, sums), "")]
+    return "\n".join(f"| {' | '.join(row)} |" for row in every)
+
+
+def _split(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]

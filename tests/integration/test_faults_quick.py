@@ -24,7 +24,7 @@ from tests.faults.judge import (
 )
 from tests.faults.kinds import FAULTS
 from tests.faults.plan import SITE, Plan
-from tests.faults.report import BEGIN, END, PAGE, Result, as_object, as_table
+from tests.faults.report import BEGIN, END, PAGE, Result, as_object, as_table, write_page
 from tests.support import needs
 
 ROOT = Path(__file__).parents[2]
@@ -191,3 +191,19 @@ def test_one_fault_for_real() -> None:
     assert found["kills"] >= 1
     assert found["produced"] == found["stored"] > 0
     assert (found["lost"], found["doubled"], found["alarms_differ"]) == (0, 0, 0)
+
+
+def test_a_run_of_some_faults_leaves_the_rows_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "faults.md"
+    page.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
+    monkeypatch.setattr("tests.faults.report.PAGE", page)
+    write_page([Result(FAULTS[0], 3, Verdict(kills=3), 1.0), Result(FAULTS[1], 2, Verdict(kills=2, lost=1), 1.0)], 7)
+    write_page([Result(FAULTS[1], 2, Verdict(kills=4), 1.0)], 8)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert f"| {FAULTS[0].what} | 3 | 3 | 0 |" in text
+    assert f"| {FAULTS[1].what} | 2 | 4 | 0 |" in text
+    assert "| **all** | 5 | 7 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |" in text
+    assert "seed 7" in text
+    assert "seed 8" in text

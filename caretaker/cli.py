@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "bench"),
     "backup": ("backup", "backup"),
     "restore": ("backup", "restore"),
+    "move": ("move", "move"),
 }
 GROUPS: dict[str, tuple[str, str]] = {
     "site": ("site", "app"), "rules": ("rules", "app"), "agents": ("agents", "app"),

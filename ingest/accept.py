@@ -185,8 +185,10 @@ class Acceptor:
             return self._refuse(
                 message, received, decoded, ruling, self._gap_of_missing(topic.agent, skipped, received, received)
             )
-        first = int(decoded.time.min()) if len(decoded) else decoded.upto or received
-        gaps = self._gap_of_missing(topic.agent, skipped, first, received)
+        gaps: tuple[Gap, ...] = ()
+        if skipped:
+            first = decoded.oldest if len(decoded) else decoded.upto or received
+            gaps = self._gap_of_missing(topic.agent, skipped, first, received)
         letters = record_letters(self.site, message, received, decoded.rejected)
         sieved = Sieve(self.site, message, received, self._limits.future).sift(topic.agent, decoded)
         gaps, letters = gaps + sieved.gaps, letters + sieved.letters

@@ -42,8 +42,8 @@ class Sieve:
         """The rows, gaps and promise that are believed, and a letter for what is not."""
         last = self.received + self.future
         letters: tuple[DeadLetter, ...] = ()
-        if len(pack) and int(pack.time.max()) > last:
-            detail = self._detail(int(pack.time.max()))
+        if len(pack) and (newest := pack.newest) > last:
+            detail = self._detail(newest)
             reason = DeadReason.FUTURE_TIME
             letters += (
                 part_letter(self.site, self.message, self.received, reason, detail, lambda part: part.time > last),
@@ -51,12 +51,15 @@ class Sieve:
             pack = keep_rows(pack, pack.time <= last)
         # An honest promise within the allowance stands; of any other nothing is known but that it was made now.
         upto = pack.upto or 0
+        upto = upto if upto <= last else self.received
+        if not pack.gaps:
+            return Sifted(pack, upto, (), letters)
         gaps = tuple(Gap(agent, g.start, min(g.end, last), g.count, g.reason, g.points) for g in pack.gaps)
         believed = tuple(gap for gap in gaps if gap.start <= last)
         if len(believed) < len(gaps):
             detail = self._detail(max(gap.start for gap in gaps))
             letters += (letter(self.site, self.message, self.received, DeadReason.FUTURE_TIME, detail),)
-        return Sifted(pack, upto if upto <= last else self.received, believed, letters)
+        return Sifted(pack, upto, believed, letters)
 
     def _detail(self, newest: int) -> str:
         return f"{iso(newest)} is later than {iso(self.received)}, when it came: set the agent's clock"

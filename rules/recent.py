@@ -54,6 +54,7 @@ class Recent:
         self._value = np.zeros(0, np.float64)
         self._quality = np.zeros(0, np.uint8)
         self._dropped: set[int] = set()
+        self._held = 0  # slots given to rings so far, those of rings that moved included
 
     def ensure(self, point: int, capacity: int) -> None:
         """Give the point room for at least that many readings; what it has is kept."""
@@ -68,9 +69,10 @@ class Recent:
         kept = self.read(point)
         if not self.complete(point):
             self.forget(point)
-        held = int(self.start.size and (self.start + self.capacity).max())
+        held = self._held
         self._reserve(held + capacity)
         self.start[point], self.capacity[point] = held, capacity
+        self._held = held + capacity
         self.replace(point, kept)
 
     def _reserve(self, size: int) -> None:

@@ -82,7 +82,8 @@ class Installation:
         if not rows:
             return False
         info = json.loads(rows[0].info)
-        return bool(info.get("connected")) and site.SITE in info.get("journal", {})
+        # The first entry says which catalogue and rules are in force: before it nothing is judged.
+        return bool(info.get("connected")) and info.get("journal", {}).get(site.SITE, 0) > 0
 
 
 def settings_text(broker_port: int, series: str) -> str:

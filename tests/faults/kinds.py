@@ -276,7 +276,7 @@ def restored_outbox(context: Context) -> None:
         copy_outbox(place.outbox, old)
         place.start_broker()
         place.start_agent()
-        wait_for(lambda: _emptied(place), 60, "the outbox is empty")
+        wait_for(lambda: _emptied(place), 120, "the outbox is empty")
         copy_outbox(old, place.outbox)
         context.tell("an old copy of the outbox is back")
         place.start_agent()
@@ -286,6 +286,8 @@ def restored_outbox(context: Context) -> None:
 
 def _emptied(place: Installation) -> bool:
     """Stop the agent in good order; whether it left nothing behind (else it runs on for a while)."""
+    with suppress(TookTooLongError):
+        wait_for(lambda: _connected(place), 20, "the agent is connected")
     time.sleep(3)
     place.agent.stop()
     connection = sqlite3.connect(place.outbox / "outbox.db")
@@ -296,6 +298,12 @@ def _emptied(place: Installation) -> bool:
     if held:
         place.start_agent()
     return int(held) == 0
+
+
+def _connected(place: Installation) -> bool:
+    """Whether the agent's present run has reached the broker."""
+    _, _, since = place.agent.log.read_text().rpartition("agent started")
+    return " connected " in since
 
 
 @contextmanager

@@ -95,7 +95,9 @@ def silence(context: Context) -> None:
         place.agent.start()
         wait_for(lambda: "connected" in place.agent.log.read_text(), 60, "the agent is connected")
         place.ingest.start()
-        wait_for(lambda: place.journal_end() > 5, 60, "the installation takes readings")
+        # Until the agent tries again ingest hears nothing of it, which may rightly be called silence.
+        wait_for(lambda: place.journal_end() > 30, 60, "the installation takes readings")
+        steady = time.time()
         for _ in range(context.rounds):
             place.agent_side.stall()
             time.sleep(STILL_ALIVE)
@@ -118,7 +120,7 @@ def silence(context: Context) -> None:
         sensors.close()
     place.write_marker()
     place.settle(ended=True)
-    _judge_silence(context, place, cuts)
+    _judge_silence(context, place, cuts, steady)
 
 
 def _cut(place: Installation) -> tuple[float, float]:
@@ -134,9 +136,10 @@ def _cut(place: Installation) -> tuple[float, float]:
     return begin, end
 
 
-def _judge_silence(context: Context, place: Installation, cuts: list[tuple[float, float]]) -> None:
-    """Per point exactly one raise and one return for each cut, within the stated tolerances."""
-    said = [one for one in logged_transitions(place.operational) if one.rule == "silent"]
+def _judge_silence(context: Context, place: Installation, cuts: list[tuple[float, float]], steady: float) -> None:
+    """Per point exactly one raise and one return for each cut since `steady`, within the stated tolerances."""
+    logged = logged_transitions(place.operational)
+    said = [one for one in logged if one.rule == "silent" and one.at / 1000 >= steady]
     for point in (name for name in place.plan.points if name.endswith("temperature")):
         mine = sorted((one for one in said if one.point == point), key=lambda one: one.at)
         if len(mine) != 2 * len(cuts):

@@ -27,7 +27,8 @@ def judge(context: Context) -> None:
     expected = expected_transitions(place.rules, place.plan.site_file(), judged)
     said = [one for one in logged_transitions(place.operational) if one.rule != "silent"]
     if context.in_order_of_arrival:
-        # How far back a late excursion is dated, and so its first level, depends on how packs cut the late readings.
+        # Late readings are judged pack by pack, so what is said of them depends on how the packs cut them: the backtest
+        # cannot know that.
         expected, said = [_undated(one) for one in expected], [_undated(one) for one in said]
     compare_alarms(expected, said, verdict)
     check_books(place.operational, verdict)

@@ -54,13 +54,16 @@ def open_series(settings: Settings) -> SeriesStore:
 
 def area_lookup(settings: Settings) -> Callable[[str], dict[str, str]]:
     """Asset -> area of a site as its newest catalogue says, for the readings' tags; looked up once a minute."""
-    known: dict[str, tuple[float, dict[str, str]]] = {}
+    known: dict[str, tuple[float, int, dict[str, str]]] = {}
 
     def areas(site: str) -> dict[str, str]:
         now = time.monotonic()
-        if site not in known or now - known[site][0] > AREAS_FOR_SECONDS:
-            known[site] = (now, _areas(settings, site))
-        return known[site][1]
+        looked_up, number, found = known.get(site, (-AREAS_FOR_SECONDS, 0, {}))
+        if now - looked_up >= AREAS_FOR_SECONDS:
+            # Reading a big site's file takes seconds, in which ingest would stand still: once per revision.
+            newer = _areas(settings, site, number)
+            known[site] = (now, *(newer or (number, found)))
+        return known[site][2]
 
     return areas
 
@@ -123,16 +126,17 @@ def apply_configured(settings: Settings, store: OperationalStore, now: int) -> l
     return store.sites()
 
 
-def _areas(settings: Settings, site: str) -> dict[str, str]:
+def _areas(settings: Settings, site: str, before: int) -> tuple[int, dict[str, str]] | None:
+    """Number and areas of the newest catalogue, if it is another than revision `before`."""
     store = open_operational(settings)
     try:
         revision = store.site_revision(site)
     finally:
         store.close()
-    if revision is None:
-        return {}
+    if revision is None or revision.number == before:
+        return None
     catalogue = load_catalogue(revision.documents[0][1], revision.documents[0][0])
-    return {asset.id: asset.area for asset in catalogue.assets}
+    return revision.number, {asset.id: asset.area for asset in catalogue.assets}
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from caretaker.bench.publisher import Orders
 LOOK_SECONDS = 0.1
 LEAD_SECONDS = 0.8  # until the generator is ready
 DRAIN_SECONDS = 90.0
-STILL_SECONDS = 0.6  # without a further message: nothing is on its way any more
+STILL_SECONDS = 6.0  # without a further message: nothing is on its way any more (a big site's snapshot takes seconds)
+CUT_OFF_SECONDS = 1.5  # the same for a load that was cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,10 @@ def steady(
                 break
             time.sleep(max(0.0, LOOK_SECONDS - (time.time() - now)))
         child.stop()
-    return Phase(rate, seconds, worst, drain(taken) - base)
+    cut_off = worst > give_up
+    return Phase(
+        rate, seconds, worst, drain(taken, base + orders.count, CUT_OFF_SECONDS if cut_off else STILL_SECONDS) - base
+    )
 
 
 def lag(*, now: float, start: float, rate: float, count: int, taken: int) -> float:
@@ -66,11 +70,11 @@ def lag(*, now: float, start: float, rate: float, count: int, taken: int) -> flo
     return 0.0 if taken >= count else max(0.0, now - start - taken / rate)
 
 
-def drain(taken: Callable[[], int]) -> int:
-    """Wait until nothing comes any more (for at most 90 s); how many were taken then."""
+def drain(taken: Callable[[], int], wanted: int, still: float) -> int:
+    """Wait until `wanted` were taken, or nothing came for `still` seconds (for at most 90 s); how many were taken."""
     until = time.monotonic() + DRAIN_SECONDS
     newest, since = taken(), time.monotonic()
-    while time.monotonic() < until and time.monotonic() - since < STILL_SECONDS:
+    while newest < wanted and time.monotonic() < until and time.monotonic() - since < still:
         time.sleep(LOOK_SECONDS)
         if (present := taken()) != newest:
             newest, since = present, time.monotonic()

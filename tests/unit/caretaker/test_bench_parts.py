@@ -102,7 +102,11 @@ def test_lag_counts_from_when_a_message_was_due() -> None:
 
 def test_draining_ends_when_nothing_comes_any_more() -> None:
     numbers = iter([1, 2, 3, *[3] * 100])
-    assert drain(lambda: next(numbers)) == 3
+    assert drain(lambda: next(numbers), 10, 0.3) == 3
+
+
+def test_draining_ends_at_once_when_all_is_there() -> None:
+    assert drain(lambda: 7, 7, 60.0) == 7
 
 
 def split(packet: bytes) -> tuple[str, int, bytes]:

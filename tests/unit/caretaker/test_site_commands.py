@@ -188,7 +188,7 @@ def test_refused_messages_newest_first_with_reason_and_beginning(applied: Place)
     )
     lines = applied.lines("dead-letters")
     assert len(lines) == 6
-    assert lines[0].split() == ["2026-09-21T14:13:21.000Z", "not_json", "caretaker/1/annex/agents/b/readings"]
+    assert lines[0].split() == ["2", "2026-09-21T14:13:21.000Z", "not_json", "caretaker/1/annex/agents/b/readings"]
     assert lines[2].endswith("\\xff' …")
     assert lines[2].count("\\xff") == 100
     assert lines[4:] == ["    no JSON", "    b'{not json'"]

@@ -115,10 +115,7 @@ def mosquitto(folder: Path, port: int) -> Process:
     """Mosquitto in its default configuration: nothing is kept over a restart, queues of 1,000."""
     program = find_mosquitto()
     assert program is not None
-    words = [program, "-p", str(port)]
-    if setpriv := shutil.which("setpriv"):  # it must not outlive a killed programme
-        words = [setpriv, "--pdeathsig", "KILL", *words]
-    return Process("broker", words, folder)
+    return Process("broker", [program, "-p", str(port)], folder)
 
 
 def wait_until_it_listens(port: int, process: Process, seconds: float = PATIENCE) -> None:

@@ -24,17 +24,12 @@ from domain.records import Commit, Latest, ProcessRow
 from domain.times import DAY, HOUR, MINUTE, SECOND
 from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
+from tests.support import needs
 
-CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parents[2]
 ALARM = AlarmKey("cold-storage-high", "fridge-1/temperature")
 
-pytestmark = [
-    pytest.mark.acceptance,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason="needs a browser: install Debian's package chromium (apt-get install chromium)"
-    ),
-]
+pytestmark = [pytest.mark.acceptance]
 
 
 def now_ms() -> int:
@@ -111,9 +106,10 @@ def school(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    program = needs("chromium", "chromium")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+        launched = playwright.chromium.launch(executable_path=program, args=arguments)
         yield launched
         launched.close()
 

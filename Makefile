@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Tests write many small files and sync each to the disk: in memory, where there is room, they take a quarter less time.
+TEMPROOT := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 && echo /dev/shm)
 
 .PHONY: demo bench test lint check chaos docs lock clean help
 
@@ -33,7 +35,7 @@ demo: $(VENV)/.server      ## a watched canteen on this machine; ARGS="--for 90s
 
 test: $(VENV)/.dev         ## every check: style, types, import contracts, tests
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 bench: $(VENV)/.server     ## how fast this machine is; ARGS="--quick" is the short form
 	@$(BIN)/caretaker bench $(ARGS)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from caretaker.settings import Settings
-from domain.lifecycle import LAYS, LIFTS, TABLE
+from domain.lifecycle import ANYWHERE, LAYS, LIFTS, TABLE
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- generated: {} -->", "<!-- end of generated: {} -->"
@@ -38,6 +38,8 @@ def lifecycle_table() -> Iterator[str]:
     lays = ", ".join(f"`{event}` ({kind})" for event, kind in LAYS.items())
     lifts = ", ".join(f"`{event}`" for event in LIFTS)
     yield f"Over every state an overlay can be laid by {lays}, and lifted by {lifts}."
+    yield "What comes from under its last overlay while the condition still holds is unacknowledged again."
+    yield f"In every state, and without changing it: {', '.join(f'`{event}`' for event in ANYWHERE)}."
 
 
 def settings_table() -> Iterator[str]:
@@ -62,6 +64,8 @@ def _setting(name: str, default: object, description: str) -> str:
 
 def _rows() -> Iterator[tuple[str, str, str, str]]:
     for (source, event), targets in TABLE.items():
+        if event in ANYWHERE:
+            continue
         yield source, event, targets[0], ""
         if len(targets) > 1 and targets[1] is not targets[0]:
             yield source, event, targets[1], _GUARDS[event]

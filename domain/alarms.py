@@ -58,6 +58,8 @@ class EventKind(StrEnum):
     UNSUPPRESS = "unsuppress"
     REMOVE_FROM_SERVICE = "remove_from_service"
     RETURN_TO_SERVICE = "return_to_service"
+    ASSIGN = "assign"
+    COMMENT = "comment"
 
 
 class Reason(StrEnum):
@@ -79,6 +81,37 @@ class Reason(StrEnum):
     EXPIRED = "expired"
 
 
+class Nuisance(StrEnum):
+    """Why an alarm told nobody anything new, as whoever answered it says; the alarm-quality measures count it."""
+
+    LOADING = "loading"
+    CLEANING = "cleaning"
+    DEFROST = "defrost"
+    OTHER = "other"
+
+
+class Remedy(StrEnum):
+    """What was done about the cause: the first half of a corrective action."""
+
+    DOOR_CLOSED = "door_closed"
+    ADJUSTED = "adjusted"  # a setting, a load, a place
+    CLEANED = "cleaned"
+    REPAIRED = "repaired"
+    CALLED = "called"  # maintenance was called and is on its way
+    NONE_NEEDED = "none_needed"
+    OTHER = "other"  # then the note says what
+
+
+class FoodFate(StrEnum):
+    """What became of the food: the second half of a corrective action (Codex CXC 1-1969 asks for both)."""
+
+    NOT_AFFECTED = "not_affected"  # no food there, or it stayed within its limit
+    KEPT = "kept"  # checked, and kept where it is
+    MOVED = "moved"
+    REHEATED = "reheated"
+    DISCARDED = "discarded"
+
+
 class AlarmKey(NamedTuple):
     """What an alarm is: a rule applied to a point (`asset/metric`)."""
 
@@ -96,13 +129,20 @@ class OverlayKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Who laid it, why, when (UTC ms) and until when; shelving always ends, the others may have no `until`."""
+    """Who laid it, why, when (UTC ms) and until when; shelving always ends, the others may have no `until`.
+
+    `by` is a person, or for what is suppressed by design the rule or incident (`rule:…`, `incident:…`).
+    """
 
     kind: OverlayKind
     by: str
     why: str
     since: int
     until: int | None = None
+
+    def lies(self, now: int) -> bool:
+        """Whether it still counts at `now`: its end does not wait for the process that writes the end down."""
+        return self.until is None or now < self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +151,8 @@ class AlarmEvent:
 
     `at` is the event time (for a delayed condition: the due time), `detected_at` when the system knew. `since` is when
     the condition began to be true (RAISE) or clear (CLEAR): the edges of the excursion. `answer_required` is False
-    before the site's commissioning. `by`, `note` and `until` belong to commands.
+    before the site's commissioning. The last block belongs to commands: `nuisance` to ACKNOWLEDGE, `remedy` and `food`
+    to CONFIRM, `assignee` to ASSIGN (empty: nobody any more).
     """
 
     kind: EventKind
@@ -129,11 +170,19 @@ class AlarmEvent:
     by: str = ""
     note: str = ""
     until: int | None = None
+    nuisance: Nuisance | None = None
+    remedy: Remedy | None = None
+    food: FoodFate | None = None
+    assignee: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The present of one alarm. `version` counts its changes; `raised_at` is None until it was raised once."""
+    """The present of one alarm. `version` counts its changes; `raised_at` is None until it was raised once.
+
+    `confirmed_*` name the newest corrective action since it was raised, `silenced_*` who stopped its sound (until it is
+    raised, steps up or comes from under an overlay), `assigned_to` whose it is (until it is raised from normal again).
+    """
 
     site: str
     key: AlarmKey
@@ -146,6 +195,11 @@ class Alarm:
     changed_at: int | None = None
     acknowledged_by: str = ""
     acknowledged_at: int | None = None
+    confirmed_by: str = ""
+    confirmed_at: int | None = None
+    silenced_by: str = ""
+    silenced_at: int | None = None
+    assigned_to: str = ""
     overlays: tuple[Overlay, ...] = ()
     rules_revision: int = 0
     version: int = 0
@@ -158,6 +212,10 @@ class Alarm:
     def overlay(self, kind: OverlayKind) -> Overlay | None:
         """The overlay of that kind, if it lies over the alarm."""
         return next((overlay for overlay in self.overlays if overlay.kind is kind), None)
+
+    def set_aside(self, now: int) -> bool:
+        """Whether an overlay keeps it from being told and from colouring its asset at `now` (UTC ms)."""
+        return any(overlay.lies(now) for overlay in self.overlays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +239,8 @@ class Transition:
     note: str = ""
     id: int = 0
     rules_revision: int = 0
+    until: int | None = None
+    nuisance: Nuisance | None = None
+    remedy: Remedy | None = None
+    food: FoodFate | None = None
+    assignee: str = ""

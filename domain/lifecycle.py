@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from domain.alarms import Alarm, AlarmEvent, AlarmState, EventKind, Overlay, OverlayKind, Transition
+from domain.alarms import Alarm, AlarmEvent, AlarmState, EventKind, Overlay, OverlayKind, Remedy, Transition
 from domain.errors import IllegalTransitionError
 
 _S, _E = AlarmState, EventKind
+
+# What people may add at any time; it changes no state.
+ANYWHERE = (_E.ASSIGN, _E.COMMENT)
 
 # Guards choose between two targets of one (state, event): see `_target`.
 TABLE: Mapping[tuple[AlarmState, EventKind], tuple[AlarmState, ...]] = MappingProxyType(
@@ -49,6 +52,7 @@ TABLE: Mapping[tuple[AlarmState, EventKind], tuple[AlarmState, ...]] = MappingPr
         (_S.RETURNED_UNACKNOWLEDGED, _E.CLOSE): (_S.NORMAL,),
         (_S.LATCHED_UNACKNOWLEDGED, _E.CLOSE): (_S.NORMAL,),
         (_S.LATCHED_ACKNOWLEDGED, _E.CLOSE): (_S.NORMAL,),
+        **{(state, event): (state,) for event in ANYWHERE for state in _S},
     }
 )
 
@@ -68,6 +72,8 @@ LIFTS: Mapping[EventKind, OverlayKind] = MappingProxyType(
 )
 
 _CONDITION_CHANGES = frozenset({_E.RAISE, _E.STEP_UP, _E.STEP_DOWN, _E.CLEAR})
+# News that a silence given before does not cover.
+_HEARD_AGAIN = frozenset({_E.RAISE, _E.STEP_UP, _E.PAST_RAISE, *LIFTS})
 
 
 def legal_events(state: AlarmState) -> frozenset[EventKind]:
@@ -80,20 +86,60 @@ def apply(alarm: Alarm, event: AlarmEvent) -> tuple[Alarm, Transition]:
 
     IllegalTransitionError when the state does not allow the event; then nothing was changed.
     """
+    _check(alarm, event)
     if event.kind in LAYS or event.kind in LIFTS:
-        target, overlays = alarm.state, _overlays(alarm, event)
+        overlays = _overlays(alarm, event)
+        target = _under(alarm, event, overlays)
     else:
-        target, overlays = _target(alarm, event), alarm.overlays
+        overlays, target = alarm.overlays, _target(alarm, event)
     changed = replace(alarm, state=target, overlays=overlays, version=alarm.version + 1, changed_at=event.at)
+    changed = _with_condition(changed, alarm, event)
+    return _with_answer(changed, event), _transition(alarm, changed, event)
+
+
+def _with_condition(changed: Alarm, before: Alarm, event: AlarmEvent) -> Alarm:
+    """What the engine's events leave in the alarm."""
     if event.kind in _CONDITION_CHANGES:
         changed = replace(changed, value=event.value, reason=event.reason)
     if event.kind in (_E.RAISE, _E.STEP_UP, _E.STEP_DOWN):
         changed = replace(changed, priority=event.priority, level=event.level)
     if event.kind is _E.RAISE:
         changed = replace(changed, raised_at=event.at, acknowledged_by="", acknowledged_at=None)
-    if event.kind is _E.ACKNOWLEDGE:
-        changed = replace(changed, acknowledged_by=event.by, acknowledged_at=event.at)
-    return changed, _transition(alarm, changed, event)
+        changed = replace(changed, confirmed_by="", confirmed_at=None)
+        if before.state is _S.NORMAL:
+            changed = replace(changed, assigned_to="")
+    return changed
+
+
+def _with_answer(changed: Alarm, event: AlarmEvent) -> Alarm:
+    """What people's commands leave in the alarm."""
+    match event.kind:
+        case _E.ACKNOWLEDGE:
+            return replace(changed, acknowledged_by=event.by, acknowledged_at=event.at)
+        case _E.CONFIRM:
+            return replace(changed, confirmed_by=event.by, confirmed_at=event.at)
+        case _E.SILENCE:
+            return replace(changed, silenced_by=event.by, silenced_at=event.at)
+        case _E.ASSIGN:
+            return replace(changed, assigned_to=event.assignee)
+        case kind if kind in _HEARD_AGAIN:
+            return replace(changed, silenced_by="", silenced_at=None)
+    return changed
+
+
+def _check(alarm: Alarm, event: AlarmEvent) -> None:
+    """Whether the command says what it must."""
+    if event.kind is _E.CONFIRM:
+        if event.remedy is None or event.food is None:
+            raise IllegalTransitionError(
+                "a corrective action is not complete", "say what was done, and what became of the food"
+            )
+        if event.remedy is Remedy.OTHER and not event.note.strip():
+            raise IllegalTransitionError("what was done is not said", "say it in the note")
+    if event.kind is _E.COMMENT and not event.note.strip():
+        raise IllegalTransitionError("the comment is empty", "write it in the note")
+    if event.kind is _E.SILENCE and alarm.silenced_at is not None:
+        raise IllegalTransitionError(f"{event.key.rule} of {event.key.point} is silent already")
 
 
 def _target(alarm: Alarm, event: AlarmEvent) -> AlarmState:
@@ -109,6 +155,12 @@ def _target(alarm: Alarm, event: AlarmEvent) -> AlarmState:
     return targets[0 if event.answer_required else -1]
 
 
+def _under(alarm: Alarm, event: AlarmEvent, overlays: tuple[Overlay, ...]) -> AlarmState:
+    """Overlays leave the state alone; but what comes from under the last one still active wants to be seen afresh."""
+    fresh = event.kind in LIFTS and not overlays and event.answer_required
+    return _S.UNACKNOWLEDGED if fresh and alarm.state is _S.ACKNOWLEDGED else alarm.state
+
+
 def _overlays(alarm: Alarm, event: AlarmEvent) -> tuple[Overlay, ...]:
     kind = LAYS.get(event.kind) or LIFTS[event.kind]
     others = tuple(overlay for overlay in alarm.overlays if overlay.kind is not kind)
@@ -120,8 +172,8 @@ def _overlays(alarm: Alarm, event: AlarmEvent) -> tuple[Overlay, ...]:
         raise IllegalTransitionError(f"{event.key.rule} of {event.key.point} is {kind} already", "lift it first")
     if kind is OverlayKind.SHELVED and (event.until is None or event.until <= event.at):
         raise IllegalTransitionError("an alarm cannot be shelved for ever", "say until when, later than now")
-    if not event.note.strip():
-        raise IllegalTransitionError(f"{event.kind} needs a reason", "say why in the note")
+    if not event.note.strip() or not event.by.strip():
+        raise IllegalTransitionError(f"{event.kind} needs a reason and a name", "say why in the note, and who")
     return (*others, Overlay(kind, event.by, event.note, event.at, event.until))
 
 
@@ -143,4 +195,9 @@ def _transition(before: Alarm, after: Alarm, event: AlarmEvent) -> Transition:
         by=event.by,
         note=event.note,
         rules_revision=after.rules_revision,
+        until=event.until,
+        nuisance=event.nuisance,
+        remedy=event.remedy,
+        food=event.food,
+        assignee=event.assignee,
     )

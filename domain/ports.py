@@ -7,7 +7,7 @@ Nothing here is implemented. A method that takes "now" takes it in UTC ms: only 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from domain.alarms import Alarm, AlarmEvent, AlarmKey, Transition
+from domain.alarms import Alarm, AlarmEvent, AlarmKey, Overlay, Transition
 from domain.batch import Gap, ReadingBatch
 from domain.catalogue import Catalogue
 from domain.records import (
@@ -211,6 +211,18 @@ class Console(Protocol):
         """Apply a person's event to the alarm, audited, in one transaction. NotFoundError, ConflictError (version),
         IllegalTransitionError."""
 
+    def remove_from_service(
+        self, site: str, asset: str, by: str, why: str, until: int | None, now: int
+    ) -> tuple[Transition, ...]:
+        """Take the asset out of service: an overlay over each alarm of it, those of the future too; audited, in one
+        transaction. IllegalTransitionError when it is out already, or who or why is not said."""
+
+    def return_to_service(self, site: str, asset: str, by: str, note: str, now: int) -> tuple[Transition, ...]:
+        """Put the asset back into service; audited. IllegalTransitionError when it is in service."""
+
+    def out_of_service(self, site: str) -> dict[str, Overlay]:
+        """The assets that are out of service: who, why, since when and until when."""
+
     def transitions(self, where: TransitionFilter, limit: int, newest_first: bool = True) -> list[Transition]:
         """Transitions by id."""
 
@@ -251,6 +263,10 @@ class Outbox(Protocol):
 
     def settle_notices(self, notices: Sequence[SentNotice]) -> None:
         """As `settle_notice` for each, all in one transaction."""
+
+    def lift_expired(self, now: int) -> tuple[Transition, ...]:
+        """Lift every overlay whose `until` is not after `now` (UTC ms), at all sites: each a transition of its own,
+        reason `expired`, at its `until`. Harmless to call again, and from several processes."""
 
     def notices(self, limit: int) -> Iterator[SentNotice]:
         """The delivery log, newest first."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from domain.alarms import AlarmEvent, AlarmState, Priority, Transition
+from domain.alarms import AlarmEvent, AlarmState, OverlayKind, Priority, Transition
 from domain.batch import Float64s, Gap, Int64s, ReadingBatch
 from domain.readings import Quality
 from domain.reasons import DeadReason
@@ -188,13 +188,18 @@ class Excursion:
 
 @dataclass(frozen=True, slots=True)
 class AlarmFilter:
-    """Which alarms to list; empty tuples mean any. `point` may be an asset id or a point name."""
+    """Which alarms to list; empty tuples mean any. `point` may be an asset id or a point name.
+
+    `set_aside` asks for those under any overlay, `overlay` for those under one of that kind.
+    """
 
     site: str | None = None
     states: tuple[AlarmState, ...] = ()
     priorities: tuple[Priority, ...] = ()
     rule: str | None = None
     point: str | None = None
+    overlay: OverlayKind | None = None
+    set_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Why(StrEnum):
     SUPPRESSED = "suppressed"
     OUT_OF_SERVICE = "out_of_service"
     ANSWERED_ALREADY = "answered_already"
+    SILENCED = "silenced"
     REPEATED = "repeated"
     RETURNED = "returned"
     STEPPED_DOWN = "stepped_down"
@@ -63,10 +64,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Paged:
-    """The last page of an alarm: when that was detected (UTC ms), its rank, and whether its return was told."""
+    """The last page of an alarm: when that was detected and when it was decided (UTC ms), its rank, and whether its
+    return was told."""
 
     at: int
     rank: int
+    decided: int
     return_told: bool = False
 
 
@@ -84,11 +87,11 @@ class RecentPages:
         """The last page of the transition's alarm."""
         return self._pages.get((transition.site, transition.key))
 
-    def note(self, transition: Transition, verdict: Verdict) -> None:
-        """Remember what the verdict does."""
+    def note(self, transition: Transition, verdict: Verdict, now: int) -> None:
+        """Remember what the verdict, given at `now` (UTC ms), does."""
         name = (transition.site, transition.key)
         if verdict.action is Action.PAGE:
-            self._pages[name] = Paged(transition.detected_at, _rank(transition))
+            self._pages[name] = Paged(transition.detected_at, _rank(transition), now)
             self._pages.move_to_end(name)
         elif verdict.why is Why.RETURNED_UNANSWERED and name in self._pages:
             self._pages[name] = replace(self._pages[name], return_told=True)
@@ -114,8 +117,6 @@ def decide(
     `alarm` is the alarm's present (None: unknown, then the transition's word counts), `last` its last page, `now` in
     UTC ms. Without `may_wait` a late raise is decided by the alarm's present at once.
     """
-    if transition.event in LIFTS:
-        return _lifted(alarm)
     judge = _JUDGES.get(transition.event)
     if judge is None:
         return Verdict(Action.NONE, Why.COMMAND)
@@ -123,8 +124,10 @@ def decide(
         return Verdict(Action.NONE, Why.NO_ANSWER_REQUIRED)
     if alarm is not None:
         for kind, why in _OVERLAYS.items():
-            if alarm.overlay(kind) is not None:
+            if (overlay := alarm.overlay(kind)) is not None and overlay.lies(now):
                 return Verdict(Action.NONE, why)
+        if alarm.silenced_at is not None:  # whatever came after the silence that it does not cover has ended it
+            return Verdict(Action.NONE, Why.SILENCED)
     verdict = judge(transition, alarm, last)
     if verdict.why is Why.FOUND_LATE and may_wait and now - transition.detected_at < LATE_GRACE:
         return Verdict(Action.WAIT, Why.MAY_BE_OVER)
@@ -159,6 +162,17 @@ def _cleared(transition: Transition, alarm: Alarm | None, last: Paged | None) ->
     return Verdict(Action.SUMMARY, Why.RETURNED_UNANSWERED)
 
 
+def _lifted(transition: Transition, alarm: Alarm | None, last: Paged | None) -> Verdict:
+    """What comes from under its last overlay is told as fresh, once: under the overlay nobody was told of it."""
+    if alarm is None or alarm.state not in _UNANSWERED:
+        return Verdict(Action.NONE, Why.COMMAND)
+    if not alarm.active:
+        return Verdict(Action.SUMMARY, Why.RETURNED_UNANSWERED)
+    if last is not None and last.decided >= transition.detected_at:  # by a raise, or another overlay, of this round
+        return Verdict(Action.NONE, Why.REPEATED)
+    return Verdict(Action.PAGE, Why.OVERLAY_LIFTED)
+
+
 def _silent(why: Why) -> Callable[[Transition, Alarm | None, Paged | None], Verdict]:
     return lambda transition, alarm, last: Verdict(Action.NONE, why)
 
@@ -171,13 +185,8 @@ _JUDGES: dict[EventKind, Callable[[Transition, Alarm | None, Paged | None], Verd
     EventKind.PAST_CLEAR: _silent(Why.RETURNED),
     EventKind.STEP_DOWN: _silent(Why.STEPPED_DOWN),
     EventKind.CLOSE: _silent(Why.CLOSED),
+    **dict.fromkeys(LIFTS, _lifted),
 }
-
-
-def _lifted(alarm: Alarm | None) -> Verdict:
-    if alarm is not None and alarm.state is AlarmState.UNACKNOWLEDGED and not alarm.overlays:
-        return Verdict(Action.PAGE, Why.OVERLAY_LIFTED)
-    return Verdict(Action.NONE, Why.COMMAND)
 
 
 def _rank(transition: Transition) -> int:

@@ -1,5 +1,7 @@
 """The loop of notify: take transitions from the outbox, decide, send, settle each once its channels have answered.
 
+It is also the clock of what is set aside: an overlay ends here, because whoever must then be told is told here.
+
 At least once: a crash between sending and settling sends that message again after the restart. Never endless: a channel
 that does not answer is tried 50 times over about four hours; then the transition is settled with what went wrong, in
 the delivery log and in the process log. A channel that hangs costs each round one attempt, after the others were
@@ -84,7 +86,8 @@ class Worker:
         }
 
     def step(self, now: int) -> None:
-        """Decide what is new, send what is due. `now` in UTC ms."""
+        """Lift what is set aside no longer, decide what is new, send what is due. `now` in UTC ms."""
+        self._outbox.lift_expired(now)
         for message, notices in self._compose(self._take(now)):
             self._deliveries.append(_Delivery(message, notices, list(self._channels), now))
         failed_now: set[str] = set()
@@ -108,7 +111,7 @@ class Worker:
             alarm = self._outbox.alarm(transition.site, transition.key)
             last = self._pages.last(transition)
             verdict = decide(transition, alarm, last, now, may_wait=len(waiting) < MOST_WAITING)
-            self._pages.note(transition, verdict)
+            self._pages.note(transition, verdict, now)
             match verdict.action:
                 case Action.WAIT:
                     waiting.add(transition.id)

@@ -98,6 +98,7 @@ snapshots = Table(
     "snapshots", metadata, _key("site"), _number("n"), Column("blob", LargeBinary, nullable=False), _number("at")
 )
 
+# `lifts_at` is the earliest `until` of the overlays, so that what has ended is found by an index.
 alarms = Table(
     "alarms", metadata,
     _key("site"), _key("rule"), _key("point"),
@@ -106,7 +107,10 @@ alarms = Table(
     _number("raised_at", nullable=True), _number("changed_at", nullable=True),
     _text("acknowledged_by", ""), _number("acknowledged_at", nullable=True), _text("overlays", "[]"),
     Column("rules_revision", Integer, nullable=False), Column("version", Integer, nullable=False),
-    Index("ix_alarms_site_state", "site", "state"),
+    _text("confirmed_by", ""), _number("confirmed_at", nullable=True),
+    _text("silenced_by", ""), _number("silenced_at", nullable=True), _text("assigned_to", ""),
+    _number("lifts_at", nullable=True),
+    Index("ix_alarms_site_state", "site", "state"), Index("ix_alarms_lifts_at", "lifts_at"),
 )  # fmt: skip
 transitions = Table(
     "transitions", metadata,
@@ -117,9 +121,16 @@ transitions = Table(
     Column("value", Float(53)), _number("at"), _number("detected_at"),
     Column("retroactive", Boolean, nullable=False), Column("answer_required", Boolean, nullable=False),
     _text("by", ""), _text("note", ""), Column("rules_revision", Integer, nullable=False),
+    _number("until", nullable=True), Column("nuisance", String(16)), Column("remedy", String(16)),
+    Column("food", String(16)), _text("assignee", ""),
     Index("ix_transitions_site_id", "site", "id"), Index("ix_transitions_site_point_at", "site", "point", "at"),
     Index("ix_transitions_site_at", "site", "at"),
     sqlite_autoincrement=True,
+)  # fmt: skip
+# Assets out of service: their alarms carry the overlay, and one that is raised for the first time gets it from here.
+out_of_service = Table(
+    "out_of_service", metadata,
+    _key("site"), _key("asset"), _text("by"), _text("why"), _number("since"), _number("until", nullable=True),
 )  # fmt: skip
 # `past`: an excursion of the past whose end has not been told yet (its `end` equals its `start` until then).
 excursions = Table(

@@ -7,7 +7,7 @@ cut off: `caretaker backup` writes the head of each chain into the manifest for 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,11 +21,14 @@ from store.schema import audit
 GENESIS = "0" * 64
 TRANSITIONS = "transitions"
 
-# What of a transition is under the seal. Fixed by name: a field that is added later must not break older seals.
+# What of a transition is under the seal. Fixed by name: a field that is added later must not break older seals, so it
+# goes into the second list, which is sealed only where something is said.
 _SEALED = (
     "id", "site", "key", "event", "source", "target", "reason", "priority", "level", "at", "detected_at", "retroactive",
     "answer_required", "by", "note", "rules_revision",
 )  # fmt: skip
+
+_SEALED_WHERE_SAID = ("until", "nuisance", "remedy", "food", "assignee")
 
 Entry = dict[str, object]
 
@@ -73,9 +76,14 @@ def entries(connection: Connection, site: str | None, limit: int, before: int | 
 
 def verify(connection: Connection, site: str) -> str | None:
     """None when the site's chain holds together, else what is wrong and at which entry."""
-    previous = GENESIS
     statement = select(audit).where(audit.c.site == site).order_by(audit.c.id)
-    for row in connection.execute(statement.execution_options(yield_per=1000)):
+    with connection.execute(statement.execution_options(yield_per=1000)) as rows:
+        return _fault(connection, rows)
+
+
+def _fault(connection: Connection, rows: Iterable[Any]) -> str | None:
+    previous = GENESIS
+    for row in rows:
         entry = _entry(row._mapping)
         body = {name: entry[name] for name in ("site", "at", "by", "action", "subject", "detail")}
         if entry["previous"] != previous:
@@ -103,7 +111,8 @@ def _digest(transitions: Sequence[Transition]) -> str:
 
 def _sealed(transition: Transition) -> Entry:
     seal: Entry = {name: getattr(transition, name) for name in _SEALED}
-    return {**seal, "value": plain_number(transition.value)}
+    said = {name: value for name in _SEALED_WHERE_SAID if (value := getattr(transition, name)) not in (None, "")}
+    return {**seal, **said, "value": plain_number(transition.value)}
 
 
 def _covers(connection: Connection, detail: str) -> bool:

@@ -6,7 +6,7 @@ It only opens transactions: what happens in them is in the module of each topic.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from domain.alarms import Alarm, AlarmEvent, AlarmKey, Transition
+from domain.alarms import Alarm, AlarmEvent, AlarmKey, Overlay, OverlayKind, Transition
 from domain.records import (
     AgentRow,
     AlarmFilter,
@@ -30,6 +30,7 @@ from store.migrate import migrate
 from store.operational import (
     agents,
     alarms,
+    aside,
     audit,
     catalogue,
     journal,
@@ -38,6 +39,7 @@ from store.operational import (
     locks,
     notices,
     retention,
+    service,
     transitions,
 )
 from store.operational.leases import LeaseClock
@@ -250,6 +252,26 @@ class OperationalStore:
             locks.site(connection, site)
             return alarms.command(connection, site, event, expected_version)
 
+    def remove_from_service(
+        self, site: str, asset: str, by: str, why: str, until: int | None, now: int
+    ) -> tuple[Transition, ...]:
+        """Take the asset and all its alarms out of service, audited. IllegalTransitionError changes nothing."""
+        with self._database.write() as connection:
+            locks.site(connection, site)
+            overlay = Overlay(OverlayKind.OUT_OF_SERVICE, by, why, now, until)
+            return aside.remove_from_service(connection, site, asset, overlay)
+
+    def return_to_service(self, site: str, asset: str, by: str, note: str, now: int) -> tuple[Transition, ...]:
+        """Put the asset and all its alarms back into service, audited. IllegalTransitionError changes nothing."""
+        with self._database.write() as connection:
+            locks.site(connection, site)
+            return aside.return_to_service(connection, site, asset, by, note, now)
+
+    def out_of_service(self, site: str) -> dict[str, Overlay]:
+        """The overlay of each asset of the site that is out of service."""
+        with self._database.read() as connection:
+            return service.load(connection, site)
+
     def transitions(self, where: TransitionFilter, limit: int, newest_first: bool = True) -> list[Transition]:
         """Transitions by id."""
         with self._database.read() as connection:
@@ -336,6 +358,17 @@ class OperationalStore:
         """Transitions in the notification outbox that nobody has settled, by id."""
         with self._database.read() as connection:
             return notices.pending(connection, limit)
+
+    def lift_expired(self, now: int) -> tuple[Transition, ...]:
+        """Lift every overlay that has ended, a transaction per site; the transitions that came of it."""
+        with self._database.read() as connection:
+            sites = aside.sites_with_ended(connection, now)
+        lifted: list[Transition] = []
+        for site in sites:
+            with self._database.write() as connection:
+                locks.site(connection, site)
+                lifted += aside.lift_ended(connection, site, now)
+        return tuple(lifted)
 
     def settle_notice(self, notice: SentNotice) -> None:
         """Log what was decided and sent, and take the transition out of the outbox, in one transaction."""

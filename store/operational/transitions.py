@@ -11,8 +11,11 @@ from domain.alarms import (
     AlarmKey,
     AlarmState,
     EventKind,
+    FoodFate,
+    Nuisance,
     Priority,
     Reason,
+    Remedy,
     Transition,
 )
 from domain.records import Excursion, TransitionFilter
@@ -101,6 +104,11 @@ def of_row(row: Any) -> Transition:
         note=row.note,
         id=row.id,
         rules_revision=row.rules_revision,
+        until=row.until,
+        nuisance=None if row.nuisance is None else Nuisance(row.nuisance),
+        remedy=None if row.remedy is None else Remedy(row.remedy),
+        food=None if row.food is None else FoodFate(row.food),
+        assignee=row.assignee,
     )
 
 
@@ -152,8 +160,8 @@ def find_excursions(connection: Connection, site: str, point: str | None, start:
 
 def _plain(transition: Transition) -> Transition:
     """As the database gives it back: what is sealed must not differ from what is read."""
-    by, note = plain_text(transition.by), plain_text(transition.note)
-    return replace(transition, by=by, note=note, value=plain_number(transition.value))
+    by, note, assignee = (plain_text(text) for text in (transition.by, transition.note, transition.assignee))
+    return replace(transition, by=by, note=note, assignee=assignee, value=plain_number(transition.value))
 
 
 def _row(transition: Transition) -> dict[str, object]:

@@ -27,6 +27,9 @@ class MemoryOutbox:
     def pending_notices(self, limit: int) -> list[Transition]:
         return list(self.pending.values())[:limit]
 
+    def lift_expired(self, now: int) -> tuple[Transition, ...]:
+        return ()
+
     def settle_notice(self, notice: SentNotice) -> None:
         del self.pending[notice.transition_id]
         self.settled.append(notice)

@@ -5,7 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from domain.alarms import Alarm, AlarmEvent, AlarmKey, AlarmState, EventKind, OverlayKind, Priority, Reason
+from domain.alarms import (
+    Alarm,
+    AlarmEvent,
+    AlarmKey,
+    AlarmState,
+    EventKind,
+    FoodFate,
+    Nuisance,
+    Overlay,
+    OverlayKind,
+    Priority,
+    Reason,
+    Remedy,
+)
 from domain.errors import IllegalTransitionError
 from domain.lifecycle import LAYS, LIFTS, TABLE, apply, legal_events
 
@@ -15,8 +28,13 @@ NOON = 1_780_000_000_000
 
 
 def event(kind: EventKind, **changes: object) -> AlarmEvent:
-    base = AlarmEvent(kind, KEY, Reason.BY_PERSON, NOON, NOON + 5)
-    return replace(base, **changes)
+    """An event that says all that its kind must say."""
+    said: dict[EventKind, dict[str, object]] = {
+        E.CONFIRM: {"remedy": Remedy.REPAIRED, "food": FoodFate.KEPT},
+        E.COMMENT: {"note": "the seal is worn"},
+    }
+    base = AlarmEvent(kind, KEY, Reason.BY_PERSON, NOON, NOON + 5, by="li" if kind in LAYS else "")
+    return replace(base, **{**said.get(kind, {}), **changes})
 
 
 def alarm_in(state: AlarmState) -> Alarm:
@@ -54,6 +72,7 @@ LEGAL = {
     (S.RETURNED_UNACKNOWLEDGED, E.CLOSE): S.NORMAL,
     (S.LATCHED_UNACKNOWLEDGED, E.CLOSE): S.NORMAL,
     (S.LATCHED_ACKNOWLEDGED, E.CLOSE): S.NORMAL,
+    **{(state, kind): state for state in S for kind in (E.ASSIGN, E.COMMENT)},
 }
 ORDINARY = [kind for kind in E if kind not in LAYS and kind not in LIFTS]
 ALL_PAIRS = list(itertools.product(S, ORDINARY))
@@ -158,3 +177,96 @@ def test_an_overlay_needs_a_reason_and_is_laid_and_lifted_once() -> None:
     assert {overlay.kind for overlay in both.overlays} == {OverlayKind.OUT_OF_SERVICE, OverlayKind.SUPPRESSED}
     one, _ = apply(both, event(E.RETURN_TO_SERVICE))
     assert [overlay.kind for overlay in one.overlays] == [OverlayKind.SUPPRESSED]
+
+
+@pytest.mark.parametrize("kind", sorted(LAYS))
+def test_an_overlay_names_who_laid_it(kind: EventKind) -> None:
+    with pytest.raises(IllegalTransitionError, match="a name"):
+        apply(alarm_in(S.UNACKNOWLEDGED), event(kind, note="repair", until=NOON + 1, by=" "))
+
+
+def test_a_confirmation_says_what_was_done_and_what_became_of_the_food() -> None:
+    alarm = alarm_in(S.ACKNOWLEDGED)
+    for missing in ({"remedy": None}, {"food": None}):
+        with pytest.raises(IllegalTransitionError, match="not complete"):
+            apply(alarm, event(E.CONFIRM, **missing))
+    with pytest.raises(IllegalTransitionError, match="what was done is not said"):
+        apply(alarm, event(E.CONFIRM, remedy=Remedy.OTHER, note=" "))
+    once, _ = apply(alarm, event(E.CONFIRM, by="li", remedy=Remedy.CALLED, food=FoodFate.MOVED))
+    twice, transition = apply(once, event(E.CONFIRM, by="wang", at=NOON + 9))
+    assert (twice.confirmed_by, twice.confirmed_at, twice.state) == ("wang", NOON + 9, S.ACKNOWLEDGED)
+    assert (transition.remedy, transition.food) == (Remedy.REPAIRED, FoodFate.KEPT)
+
+
+def test_each_raise_wants_its_own_corrective_action() -> None:
+    confirmed, _ = apply(alarm_in(S.ACKNOWLEDGED), event(E.CONFIRM, by="li"))
+    cleared, _ = apply(confirmed, event(E.CLEAR))
+    assert cleared.confirmed_by == "li"
+    raised, _ = apply(cleared, event(E.RAISE))
+    assert (raised.confirmed_by, raised.confirmed_at) == ("", None)
+
+
+def test_an_answer_may_say_that_the_alarm_was_a_nuisance_and_why() -> None:
+    _, transition = apply(alarm_in(S.UNACKNOWLEDGED), event(E.ACKNOWLEDGE, by="li", nuisance=Nuisance.DEFROST))
+    assert transition.nuisance is Nuisance.DEFROST
+    _, plain = apply(alarm_in(S.UNACKNOWLEDGED), event(E.ACKNOWLEDGE, by="li"))
+    assert plain.nuisance is None
+
+
+@pytest.mark.parametrize("kind", [E.RAISE, E.STEP_UP, E.PAST_RAISE])
+def test_a_silence_lasts_until_the_next_raise_or_step_up(kind: EventKind) -> None:
+    silent, _ = apply(alarm_in(S.UNACKNOWLEDGED), event(E.SILENCE, by="li"))
+    assert (silent.silenced_by, silent.silenced_at) == ("li", NOON)
+    with pytest.raises(IllegalTransitionError, match="silent already"):
+        apply(silent, event(E.SILENCE))
+    if kind is E.RAISE:
+        silent, _ = apply(silent, event(E.CLEAR))
+    assert silent.silenced_at == NOON
+    loud, _ = apply(silent, event(kind))
+    assert (loud.silenced_by, loud.silenced_at) == ("", None)
+
+
+def test_an_alarm_belongs_to_somebody_until_it_begins_anew_from_normal() -> None:
+    mine, transition = apply(alarm_in(S.ACKNOWLEDGED), event(E.ASSIGN, by="li", assignee="maintenance"))
+    assert (mine.assigned_to, transition.assignee) == ("maintenance", "maintenance")
+    nobody, _ = apply(mine, event(E.ASSIGN, by="li"))
+    assert nobody.assigned_to == ""
+    over, _ = apply(mine, event(E.CLEAR))
+    assert over.assigned_to == "maintenance"
+    again, _ = apply(over, event(E.RAISE))
+    assert again.assigned_to == ""
+    chattering, _ = apply(replace(mine, state=S.RETURNED_UNACKNOWLEDGED), event(E.RAISE))
+    assert chattering.assigned_to == "maintenance"
+
+
+def test_an_empty_comment_is_none() -> None:
+    with pytest.raises(IllegalTransitionError, match="comment is empty"):
+        apply(alarm_in(S.NORMAL), event(E.COMMENT, note=" "))
+
+
+def test_what_comes_from_under_its_last_overlay_still_active_wants_to_be_seen_afresh() -> None:
+    seen = replace(alarm_in(S.ACKNOWLEDGED), silenced_at=NOON, silenced_by="li")
+    shelved, _ = apply(seen, event(E.SHELVE, note="repair", until=NOON + 1))
+    both, _ = apply(shelved, event(E.SUPPRESS, note="power lost", by="incident:power-lost"))
+    one, _ = apply(both, event(E.UNSHELVE))
+    assert (one.state, one.silenced_at) == (S.ACKNOWLEDGED, None)
+    none, transition = apply(one, event(E.UNSUPPRESS))
+    assert (none.state, transition.source) == (S.UNACKNOWLEDGED, S.ACKNOWLEDGED)
+    calm, _ = apply(one, event(E.UNSUPPRESS, answer_required=False))
+    assert calm.state is S.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("state", [state for state in S if state is not S.ACKNOWLEDGED])
+def test_lifting_changes_no_other_state(state: AlarmState) -> None:
+    shelved, _ = apply(alarm_in(state), event(E.SHELVE, note="repair", until=NOON + 1))
+    lifted, _ = apply(shelved, event(E.UNSHELVE))
+    assert lifted.state is state
+
+
+def test_an_overlay_lies_until_its_end_whoever_writes_the_end_down() -> None:
+    shelved = Overlay(OverlayKind.SHELVED, "li", "repair", NOON, NOON + 10)
+    forever = Overlay(OverlayKind.OUT_OF_SERVICE, "li", "sold", NOON)
+    assert (shelved.lies(NOON + 9), shelved.lies(NOON + 10), forever.lies(NOON * 2)) == (True, False, True)
+    alarm = replace(alarm_in(S.UNACKNOWLEDGED), overlays=(shelved,))
+    assert (alarm.set_aside(NOON + 9), alarm.set_aside(NOON + 10)) == (True, False)
+    assert not alarm_in(S.UNACKNOWLEDGED).set_aside(NOON)

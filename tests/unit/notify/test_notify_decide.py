@@ -80,12 +80,46 @@ def test_what_comes_back_active_and_unanswered_pages(event: EventKind) -> None:
     assert verdict(transition(event), alarm()) == "page: overlay_lifted"
     assert verdict(transition(event), alarm(S.ACKNOWLEDGED)) == "none: command"
     assert verdict(transition(event), alarm(S.NORMAL)) == "none: command"
-    assert verdict(transition(event), alarm(S.UNACKNOWLEDGED, OverlayKind.SUPPRESSED)) == "none: command"
+    assert verdict(transition(event), alarm(S.UNACKNOWLEDGED, OverlayKind.SUPPRESSED)) == "none: suppressed"
     assert verdict(transition(event), None) == "none: command"
+    assert verdict(transition(event, answer_required=False), alarm()) == "none: no_answer_required"
+
+
+@pytest.mark.parametrize("state", [S.RETURNED_UNACKNOWLEDGED, S.LATCHED_UNACKNOWLEDGED])
+def test_what_is_over_when_its_overlay_is_lifted_is_a_summary(state: AlarmState) -> None:
+    assert verdict(transition(E.UNSHELVE), alarm(state)) == "summary: returned_unanswered"
+
+
+def test_two_overlays_lifted_in_one_round_page_once() -> None:
+    pages, now = RecentPages(), NOON + 900
+    said = []
+    for lifted in (transition(E.UNSHELVE), transition(E.RETURN_TO_SERVICE, detected_at=NOON + 500)):
+        one = decide(lifted, alarm(), pages.last(lifted), now)
+        pages.note(lifted, one, now)
+        said.append(str(one))
+    assert said == ["page: overlay_lifted", "none: repeated"]
+    again = transition(E.UNSHELVE, detected_at=NOON + 5_000)
+    assert str(decide(again, alarm(), pages.last(again), NOON + 5_500)) == "page: overlay_lifted"
+
+
+def test_an_overlay_that_has_ended_hides_nothing_even_before_its_end_is_written_down() -> None:
+    shelved = alarm(S.UNACKNOWLEDGED, OverlayKind.SHELVED)
+    assert verdict(transition(), shelved, now=NOON + 59_999) == "none: shelved"
+    assert verdict(transition(), shelved, now=NOON + 60_000) == "page: raised"
+
+
+def test_what_somebody_silenced_says_no_more_until_it_is_raised_or_steps_up() -> None:
+    silent = replace(alarm(), silenced_at=NOON + 1, silenced_by="li")
+    assert verdict(transition(), silent) == "none: silenced"
+    over = replace(silent, state=S.RETURNED_UNACKNOWLEDGED)
+    assert verdict(CLEAR, over, PAGED) == "none: silenced"
+    loud = replace(silent, silenced_at=None)  # as a raise or a step up leaves it
+    assert verdict(transition(E.STEP_UP, priority=Priority.URGENT), loud, PAGED) == "page: stepped_up"
 
 
 @pytest.mark.parametrize(
-    "event", [E.ACKNOWLEDGE, E.CONFIRM, E.SILENCE, E.RESET, E.SHELVE, E.SUPPRESS, E.REMOVE_FROM_SERVICE]
+    "event",
+    [E.ACKNOWLEDGE, E.CONFIRM, E.SILENCE, E.RESET, E.SHELVE, E.SUPPRESS, E.REMOVE_FROM_SERVICE, E.ASSIGN, E.COMMENT],
 )
 def test_peoples_commands_page_nobody(event: EventKind) -> None:
     assert verdict(transition(event), alarm()) == "none: command"
@@ -130,10 +164,10 @@ def test_when_too_many_wait_it_is_decided_at_once() -> None:
 def test_a_past_clear_was_told_with_its_raise() -> None:
     assert verdict(transition(E.PAST_CLEAR, retroactive=True), alarm()) == "none: returned"
     late_clear = transition(E.CLEAR, target=S.RETURNED_UNACKNOWLEDGED, retroactive=True)
-    assert verdict(late_clear, alarm(S.RETURNED_UNACKNOWLEDGED), Paged(NOON, 2)) == "none: returned"
+    assert verdict(late_clear, alarm(S.RETURNED_UNACKNOWLEDGED), Paged(NOON, 2, NOON)) == "none: returned"
 
 
-PAGED = Paged(NOON, Priority.HIGH.rank)
+PAGED = Paged(NOON, Priority.HIGH.rank, NOON)
 
 
 def test_a_chattering_alarm_pages_once_in_its_window() -> None:
@@ -181,7 +215,7 @@ def test_the_window_counts_from_the_page_and_not_from_the_last_chatter() -> None
     for minute in range(0, 95, 5):
         raised = transition(detected_at=NOON + minute * 60_000)
         said = decide(raised, alarm(), pages.last(raised), NOON + minute * 60_000)
-        pages.note(raised, said)
+        pages.note(raised, said, NOON + minute * 60_000)
         if said.action is Action.PAGE:
             paged.append(minute)
     assert paged == [0, 30, 60, 90]
@@ -189,7 +223,7 @@ def test_the_window_counts_from_the_page_and_not_from_the_last_chatter() -> None
 
 def test_each_alarm_of_each_site_has_its_own_window() -> None:
     pages = RecentPages()
-    pages.note(transition(), Verdict(Action.PAGE, Why.RAISED))
+    pages.note(transition(), Verdict(Action.PAGE, Why.RAISED), NOON)
     assert pages.last(transition()) == PAGED
     assert pages.last(transition(site="other")) is None
     assert pages.last(transition(key=AlarmKey("cold-high", "fridge-2/temperature"))) is None
@@ -197,19 +231,19 @@ def test_each_alarm_of_each_site_has_its_own_window() -> None:
 
 def test_a_return_is_noted_only_where_there_was_a_page() -> None:
     pages = RecentPages()
-    pages.note(CLEAR, Verdict(Action.SUMMARY, Why.RETURNED_UNANSWERED))
+    pages.note(CLEAR, Verdict(Action.SUMMARY, Why.RETURNED_UNANSWERED), NOON)
     assert pages.last(CLEAR) is None
-    pages.note(transition(), Verdict(Action.PAGE, Why.RAISED))
-    pages.note(CLEAR, Verdict(Action.SUMMARY, Why.RETURNED_UNANSWERED))
+    pages.note(transition(), Verdict(Action.PAGE, Why.RAISED), NOON)
+    pages.note(CLEAR, Verdict(Action.SUMMARY, Why.RETURNED_UNANSWERED), NOON)
     assert pages.last(CLEAR) == replace(PAGED, return_told=True)
-    pages.note(transition(), Verdict(Action.NONE, Why.REPEATED))
+    pages.note(transition(), Verdict(Action.NONE, Why.REPEATED), NOON)
     assert pages.last(CLEAR) == replace(PAGED, return_told=True)
 
 
 def test_what_is_remembered_is_bounded_and_the_oldest_is_forgotten() -> None:
     pages = RecentPages(most=3)
     for number in range(5):
-        pages.note(transition(key=AlarmKey("r", f"a/{number}")), Verdict(Action.PAGE, Why.RAISED))
+        pages.note(transition(key=AlarmKey("r", f"a/{number}")), Verdict(Action.PAGE, Why.RAISED), NOON)
     assert len(pages) == 3
     assert pages.last(transition(key=AlarmKey("r", "a/1"))) is None
     assert pages.last(transition(key=AlarmKey("r", "a/2"))) is not None

@@ -37,9 +37,14 @@ class FakeOutbox:
         self.alarms: dict[tuple[str, AlarmKey], Alarm] = {}
         self.revisions: dict[str, Revision] = {}
         self.beats: list[ProcessRow] = []
+        self.lifted_at: list[int] = []
 
     def pending_notices(self, limit: int) -> list[Transition]:
         return self.pending[:limit]
+
+    def lift_expired(self, now: int) -> tuple[Transition, ...]:
+        self.lifted_at.append(now)
+        return ()
 
     def settle_notice(self, notice: SentNotice) -> None:
         self.settle_notices([notice])
@@ -376,3 +381,11 @@ def test_the_loop_that_is_stopped_before_it_began_does_nothing(outbox: FakeOutbo
     outbox.put(raised(1))
     run(outbox, [], lambda: NOON, stop)
     assert (outbox.settled, outbox.beats) == ([], [])
+
+
+def test_each_round_first_lifts_what_is_set_aside_no_longer() -> None:
+    outbox = FakeOutbox()
+    worker = Worker(outbox, [])
+    worker.step(NOON)
+    worker.step(NOON + 1_000)
+    assert outbox.lifted_at == [NOON, NOON + 1_000]

@@ -78,6 +78,8 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.UNSUPPRESS: _("No longer suppressed"),
     EventKind.REMOVE_FROM_SERVICE: _("Taken out of service"),
     EventKind.RETURN_TO_SERVICE: _("Back in service"),
+    EventKind.ASSIGN: _("Assigned"),
+    EventKind.COMMENT: _("Comment"),
 }
 OVERLAYS: Mapping[OverlayKind, str] = {
     OverlayKind.SHELVED: _("Shelved"),

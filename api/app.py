@@ -22,6 +22,7 @@ from api.knowledge import Knowledge
 from api.live import Feed
 from api.metrics import CONTENT_TYPE, Metrics
 from api.operations import Operations
+from api.rule_desk import RuleDesk
 from api.security import Guard
 from api.settings import ApiSettings
 from domain.ports import Console, SeriesStore
@@ -36,6 +37,7 @@ _TAGS = [
     {"name": "catalogue", "description": "What there is to watch: site, area, asset, point."},
     {"name": "readings", "description": "What was measured, and what never came."},
     {"name": "alarms", "description": "What is out of order, what was, and who answered."},
+    {"name": "rules", "description": "How good the alarms are, and what a change of rules would do."},
     {"name": "live", "description": "What changes, as it changes."},
     {"name": "operation", "description": "How the installation itself does."},
 ]
@@ -60,7 +62,9 @@ def create_app(console: Console, series: SeriesStore, *, clock: Callable[[], int
     app.state.feed = feed
     app.state.operations = operations
     problems.install(app)
-    app.include_router(routes.router(operations, feed))
+    desk = RuleDesk(console, series, knowledge, clock)
+    app.state.desk = desk
+    app.include_router(routes.router(operations, feed, desk))
     _operation(app, operations, metrics, feed, settings)
     pages.install(app, operations, settings)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)

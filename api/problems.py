@@ -25,6 +25,7 @@ from domain.errors import (
     NotFoundError,
     StoreUnavailableError,
 )
+from rules.guard import LegalLimitError
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     INVALID_REQUEST = "invalid-request"
     VERSION_CONFLICT = "version-conflict"
     ILLEGAL_TRANSITION = "illegal-transition"
+    LEGAL_LIMIT = "legal-limit"
     FOREIGN_ORIGIN = "foreign-origin"
     UNKNOWN_HOST = "unknown-host"
     TOO_MANY_STREAMS = "too-many-streams"
@@ -105,6 +107,8 @@ def classify(error: CaretakerError) -> tuple[int, Kind]:
     """Status and kind of an error that was raised on purpose."""
     if isinstance(error, NotFoundError):
         return 404, Kind.NOT_FOUND
+    if isinstance(error, LegalLimitError):
+        return 409, Kind.LEGAL_LIMIT
     if isinstance(error, ConflictError):
         return 409, Kind.VERSION_CONFLICT
     if isinstance(error, IllegalTransitionError):

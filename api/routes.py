@@ -6,11 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from api import convert, models
+from api import convert, models, rule_routes
 from api import parameters as given
 from api.live import Feed, resume_id
 from api.operations import MOST_READINGS, Operations
 from api.problems import Problem
+from api.rule_desk import RuleDesk
 from domain.alarms import AlarmKey, AlarmState, Priority, Transition
 from domain.ids import PointName
 from domain.records import AlarmFilter, TransitionFilter
@@ -27,7 +28,7 @@ _CONFLICT: dict[int | str, dict[str, object]] = {
 }
 
 
-def router(operations: Operations, feed: Feed) -> APIRouter:
+def router(operations: Operations, feed: Feed, desk: RuleDesk) -> APIRouter:
     """Every JSON route."""
     routes = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
     _catalogue(routes, operations)
@@ -36,6 +37,7 @@ def router(operations: Operations, feed: Feed) -> APIRouter:
     _log(routes, operations)
     _spans(routes, operations)
     _acknowledge(routes, operations)
+    rule_routes.add(routes, operations, desk)
     _letters(routes, operations)
     _plumbing(routes, operations)
     _events(routes, feed)

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "broker": ("broker", "broker"),
     "simulate": ("simulate", "simulate"),
     "backtest": ("backtest", "backtest"),
+    "quality": ("quality", "quality"),
     "bench": ("bench", "bench"),
     "backup": ("backup", "backup"),
     "restore": ("backup", "restore"),

@@ -1,4 +1,4 @@
-"""`caretaker backtest`: what rules would have said about recorded readings."""
+"""`caretaker backtest`: what rules would have said about recorded readings, and what another set would have said."""
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from domain.alarms import Transition
     from domain.catalogue import Catalogue
     from rules.model import RuleSet
+    from rules.readings_csv import ReadingRows
 
 _BLOCK = 1 << 18  # bytes read at once: what fits the cache is parsed half as fast again
 _MOST_NAMED = 5  # points that a warning names
@@ -35,8 +36,14 @@ def backtest(
     since: Annotated[str, typer.Option("--from", help="Only readings from this time on (RFC 3339 or epoch ms).")] = "",
     until: Annotated[str, typer.Option("--to", help="Only readings before this time; judge up to it.")] = "",
     form: Annotated[Format, typer.Option("--format", help="One JSON object per line, or a table.")] = Format.JSONL,
+    against: Annotated[
+        list[str] | None, typer.Option(help="The rules in force now: say what --rules would change instead.")
+    ] = None,
 ) -> None:
-    """Print every transition that the rules give on the readings, in order of detection."""
+    """Print every transition that the rules give on the readings, in order of detection.
+
+    With --against: print which alarms --rules would remove, hide, add or move, compared with those.
+    """
     from caretaker.rule_files import load_rule_files, load_site_file
     from rules.backtest import backtest as judge
     from rules.readings_csv import read_readings
@@ -48,11 +55,36 @@ def backtest(
     rows = read_readings(_blocks(readings), str(readings), states).between(start, end)
     for line in warnings(ruleset, rows.points, catalogue):
         typer.echo(line, err=True)
+    if against:
+        _compare(load_rule_files(against), ruleset, rows, catalogue, end, form)
+        return
     outcome = judge(ruleset, rows, catalogue, end)
     if outcome.unjudged:
         typer.echo(f"{outcome.unjudged} late readings were too old to be judged", err=True)
     for text in as_table(outcome.transitions) if form is Format.TABLE else as_json_lines(outcome.transitions):
         typer.echo(text)
+
+
+def _compare(
+    before: "RuleSet",
+    after: "RuleSet",
+    rows: "ReadingRows",
+    catalogue: "Catalogue | None",
+    end: int | None,
+    form: Format,
+) -> None:
+    import json
+
+    from caretaker.trial_text import as_text
+    from rules.as_records import comparison_record
+    from rules.compare import compare
+
+    effect = compare(before, after, rows, catalogue, end=end)
+    if form is Format.JSONL:
+        typer.echo(json.dumps(comparison_record(effect), ensure_ascii=False))
+        return
+    for line in as_text(effect):
+        typer.echo(line)
 
 
 def warnings(rules: "RuleSet", points: Iterable[str], catalogue: "Catalogue | None") -> list[str]:

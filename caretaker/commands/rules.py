@@ -79,6 +79,9 @@ def apply_rules(
     config: Config = None,
     by: Annotated[str, typer.Option(help="Who does this, for the audit.")] = "command line",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before removing rules.")] = False,
+    loosen_legal: Annotated[
+        str, typer.Option(help="Why a legal limit may be loosened, e.g. that the pack's number was wrong; audited.")
+    ] = "",
 ) -> None:
     """Make these files the site's rules: show what changes, store a revision; it takes effect within seconds."""
     from caretaker.process import now_ms
@@ -89,17 +92,22 @@ def apply_rules(
     documents = [read_document(name) for name in files]
     store = open_console(load_settings(config))
     try:
-        apply_documents(store, site, [(_short(name), text) for name, text in documents], by, now_ms(), yes)
+        named = [(_short(name), text) for name, text in documents]
+        apply_documents(store, site, named, by, now_ms(), yes, loosen_legal.strip())
     finally:
         store.close()
 
 
 def apply_documents(
-    console: "Console", site: str, documents: list[tuple[str, str]], by: str, now: int, yes: bool
+    console: "Console", site: str, documents: list[tuple[str, str]], by: str, now: int, yes: bool, loosen: str = ""
 ) -> None:
-    """Show the difference, ask when rules go, and store the revision. Nothing is stored when a rule does not fit."""
+    """Show the difference, ask when rules go, and store the revision.
+
+    Nothing is stored when a rule does not fit, or a legal limit is loosened without a reason (`loosen`).
+    """
     from domain.catalogue_file import load_catalogue
     from domain.errors import CaretakerError, NotFoundError
+    from rules.guard import LegalLimitError, loosenings
     from rules.loading import load_documents, load_revision
 
     names = [name for name, _ in documents]
@@ -110,15 +118,23 @@ def apply_documents(
         known = ", ".join(console.sites()) or "none yet; caretaker site apply FILE makes one"
         raise NotFoundError(f"there is no site {site!r}", f"known: {known}")
     after = load_documents(documents)
-    refuse_errors(after, load_catalogue(described.documents[0][1], described.documents[0][0]))
+    catalogue = load_catalogue(described.documents[0][1], described.documents[0][0])
+    refuse_errors(after, catalogue)
     present = console.rules_revision(site)
-    lines = difference(load_revision(present) if present else None, after)
+    before = load_revision(present) if present else None
+    loosened = loosenings(before, after, catalogue) if before else []
+    if loosened and not loosen:
+        raise LegalLimitError(loosened)
+    lines = difference(before, after)
     for line in lines:
         typer.echo(line)
     removes = any(line.startswith("-") for line in lines)
     if removes and not yes and not typer.confirm("Rules are removed; their alarms close. Go on?"):
         raise typer.Exit(1)
-    revision = console.apply_rules(site, documents, by, now)
+    for one in loosened:
+        typer.echo(f"loosened: {one}")
+    who = f"{by}; a legal limit is loosened because: {loosen}" if loosened else by
+    revision = console.apply_rules(site, documents, who, now)
     typer.echo(f"{site}: rules revision {revision.number}" + ("" if lines else ", nothing changed"))
 
 

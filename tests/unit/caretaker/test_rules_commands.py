@@ -195,3 +195,28 @@ def test_removing_rules_asks_first(store: OperationalStore, monkeypatch: pytest.
     kept = store.rules_revision("school")
     assert kept is not None
     assert kept.number == 1
+
+
+LEGAL = WARM.replace("priority: high}", "priority: high, basis: {kind: legal, document: The book}}")
+
+
+def test_a_legal_limit_is_not_loosened_without_a_reason(store: OperationalStore) -> None:
+    apply_documents(store, "school", [("warm.yaml", LEGAL)], "tester", 10, yes=True)
+    looser = [("warm.yaml", LEGAL.replace("above: 8", "above: 9"))]
+    with pytest.raises(CaretakerError, match="the limit above 8 becomes 9") as caught:
+        apply_documents(store, "school", looser, "tester", 11, yes=True)
+    assert "--loosen-legal" in caught.value.remedy
+    kept = store.rules_revision("school")
+    assert kept is not None
+    assert kept.number == 1
+
+
+def test_the_reason_for_loosening_a_legal_limit_is_audited(
+    store: OperationalStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply_documents(store, "school", [("warm.yaml", LEGAL)], "tester", 10, yes=True)
+    looser = [("warm.yaml", LEGAL.replace("above: 8", "above: 9"))]
+    apply_documents(store, "school", looser, "tester", 11, yes=True, loosen="the book says 9")
+    assert "loosened: warm.yaml:2:10: rule 'warm': the limit above 8 becomes 9 (The book)" in capsys.readouterr().out
+    newest = store.audit("school", 1)[0]
+    assert newest["by"] == "tester; a legal limit is loosened because: the book says 9"

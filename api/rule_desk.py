@@ -58,8 +58,8 @@ class Trial:
 
 
 def worth_a_change(actor: BadActor) -> bool:
-    """Whether most of what it said was over before anybody could act, or it repeated itself within a minute."""
-    return bool(actor.chattering) or actor.lapsed * 2 > actor.count
+    """Whether it repeated itself within a minute, or most of it had lapsed or was marked a nuisance."""
+    return bool(actor.chattering) or (actor.lapsed + actor.nuisance) * 2 > actor.count
 
 
 def report_record(report: Report, suggestions: Mapping[AlarmKey, str]) -> dict[str, object]:
@@ -142,8 +142,12 @@ class RuleDesk:
         return self._console.apply_rules(site, documents, by, now)
 
     def marks(self, site: str, start: int, end: int) -> list[Mark]:
-        """What people marked as a nuisance, with event times in [start, end)."""
-        return []
+        """What people marked as a nuisance of what was raised in [start, end)."""
+        return [
+            Mark(one.key.rule, one.key.point, one.raised_at)
+            for one in self.episodes(site, start - EARLIER, end)
+            if one.nuisance is not None and one.raised_at >= start
+        ]
 
     def _trial(self, known: SiteKnowledge, after: RuleSet, start: int, end: int) -> Trial:
         site, catalogue = known.catalogue.site, known.catalogue

@@ -103,6 +103,7 @@ class BadActorModel(AlarmName):
     chattering: int = Field(description="raises that were the third or later within a minute")
     fleeting: int = Field(description="active for less than a minute")
     lapsed: int = Field(description="over, unanswered, before the time to respond was")
+    nuisance: int = Field(description="marked so by people")
     suggestion: str | None = Field(description="what would help, tried on the same span; null: not tried")
 
 
@@ -127,6 +128,7 @@ class QualityModel(Model):
     answered: int
     median_answer_ms: int | None
     lapsed: int
+    nuisance: dict[str, int] = Field(description="what people said that it was when they acknowledged")
     bad_actors: list[BadActorModel] = Field(description="the ten worst")
 
 

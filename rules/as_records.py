@@ -61,6 +61,7 @@ def quality_record(one: Quality, suggestions: Mapping[AlarmKey, str], most: int)
         "answered": one.answered,
         "median_answer_ms": one.median_answer,
         "lapsed": one.lapsed,
+        "nuisance": {kind.value: count for kind, count in one.nuisance.items()},
         "bad_actors": [_actor(each, suggestions.get(each.key)) for each in one.bad_actors[:most]],
     }
 
@@ -68,7 +69,8 @@ def quality_record(one: Quality, suggestions: Mapping[AlarmKey, str], most: int)
 def _actor(one: BadActor, suggestion: str | None) -> Record:
     return {
         "rule": one.key.rule, "point": one.key.point, "count": one.count, "share": one.share, "active_ms": one.active,
-        "chattering": one.chattering, "fleeting": one.fleeting, "lapsed": one.lapsed, "suggestion": suggestion,
+        "chattering": one.chattering, "fleeting": one.fleeting, "lapsed": one.lapsed,
+        "nuisance": one.nuisance, "suggestion": suggestion,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ transitions in, values out. A raise under an overlay (shelved, suppressed, out o
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from domain.alarms import AlarmKey, EventKind, OverlayKind, Priority, Transition
+from domain.alarms import AlarmKey, EventKind, Nuisance, OverlayKind, Priority, Transition
 from domain.lifecycle import LAYS, LIFTS
 
 _ENDS = (EventKind.CLEAR, EventKind.CLOSE)
@@ -20,7 +20,8 @@ class Episode:
 
     `raised_at` and `cleared_at` (None: still active) are event times; `known_at` is when the system knew of the raise,
     `priority` and `level` the highest it reached. `owed`: an answer was required. `past`: it had cleared before it was
-    known. `answered_at`: the first acknowledgement after the raise.
+    known. `answered_at`: the first acknowledgement after the raise,
+    `nuisance` what it was according to whoever gave it.
     """
 
     key: AlarmKey
@@ -34,6 +35,7 @@ class Episode:
     past: bool = False
     answered_at: int | None = None
     answered_by: str = ""
+    nuisance: Nuisance | None = None
 
     def active_for(self, until: int) -> int:
         """How long it was active (ms), up to `until` when it still is; never negative."""
@@ -106,4 +108,6 @@ class _Reading:
 
     def _answer(self, one: Transition) -> None:
         for place in self._unanswered.pop(one.key, ()):
-            self.found[place] = replace(self.found[place], answered_at=one.at, answered_by=one.by)
+            self.found[place] = replace(
+                self.found[place], answered_at=one.at, answered_by=one.by, nuisance=one.nuisance
+            )

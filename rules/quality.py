@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from domain.alarms import AlarmKey, Priority
+from domain.alarms import AlarmKey, Nuisance, Priority
 from domain.times import DAY, HOUR, MINUTE
 from rules.episodes import Episode
 
@@ -63,6 +63,7 @@ class BadActor:
     chattering: int
     fleeting: int
     lapsed: int
+    nuisance: int  # marked so by people
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Quality:
     answered: int
     median_answer: int | None  # ms from known to acknowledged
     lapsed: int
+    nuisance: Mapping[Nuisance, int]
 
 
 def quality(
@@ -125,6 +127,7 @@ def quality(
         answered=len(answers),
         median_answer=answers[len(answers) // 2] if answers else None,
         lapsed=sum(one.lapsed for one in actors),
+        nuisance=Counter(one.nuisance for one in told if one.nuisance is not None),
     )
 
 
@@ -153,6 +156,7 @@ def _actors(told: Sequence[Episode], end: int, respond: Mapping[str, int]) -> tu
             chattering=_chattering(sorted(one.raised_at for one in mine)),
             fleeting=sum(one.cleared_at is not None and one.active_for(end) < FLEETING for one in mine),
             lapsed=sum(lapsed(one, respond) for one in mine),
+            nuisance=sum(one.nuisance is not None for one in mine),
         )
         for key, mine in grouped.items()
     ]

@@ -110,6 +110,7 @@ def _rows(columns: "list[Quality]") -> Iterator[tuple[str, list[str], str]]:
     yield "fleeting", [str(one.fleeting) for one in columns], str(TARGETS.fleeting)
     yield "over before anybody could act", [str(one.lapsed) for one in columns], ""
     yield "stale (active for more than a day)", [str(len(one.stale)) for one in columns], f"< {TARGETS.stale}"
+    yield "marked a nuisance by people", [str(sum(one.nuisance.values())) for one in columns], ""
     for priority in reversed(Priority):
         yield f"priority {priority}", [f"{one.priorities[priority]:.0%}" for one in columns], ""
     yield "answered", [str(one.answered) for one in columns], ""

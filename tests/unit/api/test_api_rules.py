@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from api import rule_desk
 from api.problems import Kind
-from domain.alarms import AlarmEvent, AlarmKey, EventKind, Priority, Reason
-from domain.errors import NotFoundError
+from domain.alarms import AlarmEvent, AlarmKey, EventKind, Nuisance, Priority, Reason
+from domain.errors import CaretakerError, NotFoundError
 from domain.times import DAY, HOUR, MINUTE, iso
 from tests.unit.api.conftest import RULES
 
@@ -23,6 +24,12 @@ LEGAL = RULES.replace(
 
 def post(bench: Any, path: str, **options: Any) -> Any:
     return bench.request("POST", path, **options)
+
+
+def alarm_of(bench: Any, kind: EventKind, at: int, **more: Any) -> None:
+    event = AlarmEvent(kind, AlarmKey("cold-high", POINT), Reason.ABOVE_LIMIT, at, at, since=at,
+                       priority=Priority.HIGH, level=0, value=9.0, **more)  # fmt: skip
+    bench.console.happen("school", event)
 
 
 def documents(text: str) -> dict[str, Any]:
@@ -59,7 +66,7 @@ def test_an_alarm_counts_for_the_site_and_for_the_role_that_is_told_at_once(benc
     assert found["site"]["priorities"] == {"low": 0.0, "medium": 0.5, "high": 0.5, "urgent": 0.0}
     assert next(one for one in found["site"]["bad_actors"] if one["rule"] == "cold-high") == {
         "rule": "cold-high", "point": POINT, "count": 1, "share": 0.5, "active_ms": 25 * MINUTE, "chattering": 0,
-        "fleeting": 0, "lapsed": 0, "suggestion": None,
+        "fleeting": 0, "lapsed": 0, "nuisance": 0, "suggestion": None,
     }  # fmt: skip
 
 
@@ -73,10 +80,7 @@ def test_for_the_worst_alarms_a_change_is_tried(bench: Any) -> None:
     warm(bench, (100, 137), (300, 337), (500, 700))
     for minute in (130, 330):
         for kind, at in ((EventKind.RAISE, minute), (EventKind.CLEAR, minute + 8)):
-            moment = bench.now - 24 * HOUR + at * MINUTE
-            event = AlarmEvent(kind, AlarmKey("cold-high", POINT), Reason.ABOVE_LIMIT, moment, moment, since=moment,
-                               priority=Priority.HIGH, level=0, value=9.0)  # fmt: skip
-            bench.console.happen("school", event)
+            alarm_of(bench, kind, bench.now - 24 * HOUR + at * MINUTE)
     found = bench.json(QUALITY, params={"days": 1, "suggest": 3})["site"]["bad_actors"]
     assert [(one["count"], one["lapsed"]) for one in found] == [(2, 2)]
     assert found[0]["suggestion"] == (
@@ -96,6 +100,35 @@ def test_a_change_is_tried_and_not_saved(bench: Any) -> None:
     ]
     assert (found["loosened"], found["findings"], found["fits"]) == ([], [], True)
     assert bench.console.rules_revision("school").documents[0][1] == RULES
+
+
+def test_what_people_marked_is_no_real_excursion_in_a_trial(bench: Any) -> None:
+    warm(bench, (100, 160))
+    longer = documents(RULES.replace("on_delay: 30min", "on_delay: 3h"))
+    assert post(bench, TRY, json=longer).json()["effect"]["real_hidden"] == 1
+    began = bench.now - 24 * HOUR + 100 * MINUTE
+    alarm_of(bench, EventKind.RAISE, began + 30 * MINUTE)
+    alarm_of(bench, EventKind.CLEAR, began + 61 * MINUTE)
+    alarm_of(bench, EventKind.ACKNOWLEDGE, began + 90 * MINUTE, nuisance=Nuisance.CLEANING, by="Li")
+    assert post(bench, TRY, json=longer).json()["effect"]["sentence"].startswith("removes 1 nuisance alarm, hides 0")
+    found = bench.json(QUALITY, params={"days": 2})["site"]
+    assert (found["nuisance"], found["bad_actors"][0]["nuisance"]) == ({"cleaning": 1}, 1)
+
+
+def test_a_long_log_is_read_in_pages_and_bounded(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for minute in range(0, 50, 10):
+        alarm_of(bench, EventKind.RAISE, bench.now - HOUR + minute * MINUTE)
+        alarm_of(bench, EventKind.CLEAR, bench.now - HOUR + (minute + 5) * MINUTE)
+    monkeypatch.setattr(rule_desk, "_LOG_PAGE", 3)
+    assert bench.json(QUALITY)["site"]["annunciated"] == 5
+    monkeypatch.setattr(rule_desk, "MOST_LOG", 9)
+    refused = bench.get(QUALITY)
+    assert (refused.status_code, refused.json()["remedy"]) == (422, "ask for a shorter one")
+
+
+def test_a_trial_over_more_than_400_days_is_refused(bench: Any) -> None:
+    with pytest.raises(CaretakerError, match="at most 400 days"):
+        bench.app.state.desk.try_rules("school", [("rules.yaml", RULES)], 0, 400 * DAY + 1)
 
 
 def test_a_trial_says_which_legal_limit_it_would_loosen(bench: Any) -> None:

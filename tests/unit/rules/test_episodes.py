@@ -1,8 +1,9 @@
 """Episodes: one per raise, with its end, its height, whether people were told, and when they answered."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from domain.alarms import AlarmKey, AlarmState, EventKind, Priority, Reason, Transition
+from domain.alarms import AlarmKey, AlarmState, EventKind, Nuisance, Priority, Reason, Transition
 from domain.times import MINUTE
 from rules.episodes import Episode, episodes
 
@@ -88,6 +89,12 @@ def test_an_answer_belongs_to_everything_that_was_unanswered() -> None:
     assert [(one.answered_by, one.answered_at) for one in episodes(log)] == [
         ("Li", 25 * MINUTE), ("Li", 25 * MINUTE), ("", None),
     ]  # fmt: skip
+
+
+def test_the_answer_says_whether_it_was_a_nuisance() -> None:
+    answer = replace(logged(E.ACKNOWLEDGE, 25, by="Li"), nuisance=Nuisance.LOADING)
+    log = [logged(E.RAISE, 10), logged(E.CLEAR, 20), answer, logged(E.RAISE, 30)]
+    assert [one.nuisance for one in episodes(log)] == [Nuisance.LOADING, None]
 
 
 def test_a_second_acknowledgement_does_not_move_the_first() -> None:

@@ -1,8 +1,10 @@
 """The figures of alarm quality, each from a log small enough to count by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from domain.alarms import AlarmKey, Priority
+from domain.alarms import AlarmKey, Nuisance, Priority
 from domain.times import DAY, HOUR, MINUTE, SECOND
 from rules.episodes import Episode
 from rules.quality import Flood, Quality, lapsed, of_rules, quality
@@ -133,6 +135,12 @@ def test_what_was_over_before_anybody_could_act_has_lapsed() -> None:
     assert lapsed(stood(0, 10 * MINUTE - 1, key=DOOR), respond)
     assert not lapsed(stood(0, 10 * MINUTE, key=DOOR), respond)
     assert figures(stood(0, MINUTE), respond=respond).lapsed == 1
+
+
+def test_what_people_marked_is_counted_by_what_it_was() -> None:
+    marked = [replace(stood(at), nuisance=kind) for at, kind in enumerate((Nuisance.LOADING, Nuisance.LOADING, None))]
+    found = figures(*marked, replace(stood(9, hidden=True), nuisance=Nuisance.CLEANING))
+    assert (dict(found.nuisance), found.bad_actors[0].nuisance) == ({Nuisance.LOADING: 2}, 2)
 
 
 def test_the_part_of_one_role() -> None:

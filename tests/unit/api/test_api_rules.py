@@ -193,3 +193,19 @@ def test_an_unknown_site_and_empty_requests_are_refused(bench: Any) -> None:
 def test_a_site_that_nobody_described_has_no_report(empty: Any) -> None:
     with pytest.raises(NotFoundError):
         empty.app.state.desk.report("school", 0, DAY)
+
+
+def test_an_alarm_whose_rule_is_gone_has_no_suggestion(bench: Any) -> None:
+    warm(bench, (100, 137))
+    desk = bench.app.state.desk
+    start, end = bench.now - DAY, bench.now
+    assert desk.suggestion("school", AlarmKey("cold-high", POINT), start, end) is not None
+    assert desk.suggestion("school", AlarmKey("gone", POINT), start, end) is None
+
+
+def test_marks_from_before_the_span_do_not_count(bench: Any) -> None:
+    alarm_of(bench, EventKind.RAISE, bench.now - 2 * DAY)
+    alarm_of(bench, EventKind.ACKNOWLEDGE, bench.now - HOUR, nuisance=Nuisance.LOADING, by="Li")
+    desk = bench.app.state.desk
+    assert desk.marks("school", bench.now - DAY, bench.now) == []
+    assert [one.at for one in desk.marks("school", bench.now - 3 * DAY, bench.now)] == [bench.now - 2 * DAY]

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from domain.alarms import EventKind, Reason
-from rules.plan import ENTERED, LEFT, NEVER, UNKNOWN, Plan
+from rules.plan import NEVER, UNKNOWN, Plan
 
 
 class Phase(IntEnum):
@@ -59,10 +59,11 @@ class LevelState:
 class Condition:
     """One rule at one point. `level` is the highest active level or -1; `due` the next valid deadline or NEVER."""
 
-    __slots__ = ("code", "due", "edge", "level", "levels", "plan", "value")
+    __slots__ = ("code", "due", "edge", "gap", "level", "levels", "plan", "value")
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.gap = plan.max_gap
         self.levels = [LevelState() for _ in plan.levels]
         self.edge = -NEVER
         self.value = float("nan")
@@ -105,7 +106,7 @@ class Condition:
                 true, clear = true >> 1, clear >> 1
             self.code = code
             self.value = value
-            self.edge = NEVER if self.plan.max_gap is None else last + self.plan.max_gap
+            self.edge = NEVER if self.gap is None else last + self.gap
         self.due = self._next_due()
 
     def _read_level(self, state: LevelState, time: int, known: int, true: int, clear: int) -> None:
@@ -183,10 +184,10 @@ class Condition:
         if after == before:
             return None
         if before < 0:
-            reason = ENTERED[self.plan.levels[after].kind]
+            reason = self.plan.entered(after)
             return Change(EventKind.RAISE, reason, at, min(began), after, self.value)
         if after < 0:
-            reason = LEFT[self.plan.levels[before].kind]
+            reason = self.plan.left(before)
             return Change(EventKind.CLEAR, reason, at, max(ended), before, self.value)
         if after > before:
             return Change(EventKind.STEP_UP, Reason.STEPPED_UP, at, began[0], after, self.value)

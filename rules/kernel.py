@@ -11,7 +11,8 @@ import numpy as np
 
 from domain.batch import Bytes8, Float64s, Int64s
 from rules.condition import Change, Condition
-from rules.plan import UNKNOWN, bad_rows
+from rules.derived import Derived
+from rules.plan import UNKNOWN, Bools, bad_rows
 
 _SHORT = 12  # below this, plain Python is faster than setting up columns
 
@@ -23,6 +24,9 @@ def run(
 ) -> None:
     """Apply readings in strictly ascending time, firing every deadline up to the last one's time."""
     bad = bad_rows(values, qualities)
+    if isinstance(condition, Derived):
+        _run_derived(condition, times, values, bad, emit)
+        return
     if len(times) < _SHORT or not merge:
         code = condition.plan.code
         for time, value, unknown in zip(times.tolist(), values.tolist(), bad.tolist(), strict=True):
@@ -33,6 +37,16 @@ def run(
                 fire_before(condition, time + 1, emit)
         return
     _run_merged(condition, times, values, condition.plan.codes(values, bad), emit)
+
+
+def _run_derived(condition: Derived, times: Int64s, values: Float64s, bad: Bools, emit: Emit) -> None:
+    """Reading by reading: a signal's state may move with every one of them."""
+    for time, value, unknown in zip(times.tolist(), values.tolist(), bad.tolist(), strict=True):
+        if condition.due < time:
+            fire_before(condition, time, emit)
+        condition.take(time, value, unknown)
+        if condition.due <= time:
+            fire_before(condition, time + 1, emit)
 
 
 def fire_before(condition: Condition, time: int, emit: Emit) -> None:

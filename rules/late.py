@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from domain.alarms import EventKind, Reason
 from rules.condition import Change, Condition
+from rules.derived import condition_of
 from rules.kernel import fire_before, run
-from rules.plan import ENTERED, NEVER, Plan
+from rules.plan import NEVER, Plan
 from rules.recent import Columns
 
 MOST_REMEMBERED = 64  # excursions per alarm
@@ -80,7 +81,7 @@ class Stretch(NamedTuple):
 
 def judge_again(plan: Plan, rows: Columns, frontier: int, level: int, merge: bool) -> tuple[Condition, list[Change]]:
     """The condition at the frontier and all its changes, from those readings alone; `level` was active before them."""
-    fresh = Condition(plan)
+    fresh = condition_of(plan)
     fresh.seed(level)
     changes: list[Change] = []
 
@@ -134,5 +135,5 @@ def present_change(found: list[Stretch], log: Log, live: int, now: Condition) ->
     at, since = (-NEVER, -NEVER) if first is None else (first.at, first.since)
     # What was said to have ended within this excursion keeps its end: it is raised again from there.
     ended = log.ended_since(since)
-    reason = ENTERED[now.plan.levels[now.level].kind]
+    reason = now.plan.entered(now.level)
     return Change(EventKind.RAISE, reason, max(at, ended), max(since, ended), now.level, value)

@@ -4,8 +4,11 @@ The format is a contract (docs/rules.md). What a file can get wrong by itself is
 a site's catalogue is found by `rules.matching.check_against`. Pure: whoever calls has read the file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
+
+import msgspec
 
 from domain.alarms import Priority
 from domain.catalogue import ASSET_TYPES, Label
@@ -14,22 +17,24 @@ from domain.documents import Node, load_document
 from domain.errors import InputError, Place
 from domain.ids import check_id, parse_point
 from domain.records import Revision
+from rules.condition_file import CONDITION_LINES, gravity_of, kind_of, one_or_more, positive, read_condition
 from rules.model import (
     Basis,
     BasisKind,
     Condition,
+    DerivedLimit,
     Escalation,
     Level,
-    Limit,
     NoData,
     Rule,
     RuleSet,
     Selector,
     StateIs,
 )
+from rules.signals.known import Signal
+from rules.signals.stuck import Stuck
 
 _LEVEL_LINES = ("on_delay", "off_delay", "priority")
-_CONDITION_LINES = ("above", "below", "state", "no_data", "deadband")
 _OTHER_LINES = (
     "title", "latching", "max_gap", "basis", "cause", "consequence", "response", "time_to_respond", "escalate",
 )  # fmt: skip
@@ -104,7 +109,7 @@ def _selector(node: Node) -> Selector:
     if "metric" not in parts:
         raise node.error("'metric' is missing", "write {asset_type: …, metric: …} or {point: asset/metric}")
     types: list[str] = []
-    for item in _one_or_more(parts["asset_type"]) if "asset_type" in parts else ():
+    for item in one_or_more(parts["asset_type"]) if "asset_type" in parts else ():
         name = item.text(one_of=ASSET_TYPES)
         if name in types:
             raise item.error(f"{name!r} stands here twice", "name each type once")
@@ -121,7 +126,7 @@ def _levels(node: Node, parts: Mapping[str, Node]) -> tuple[Level, ...]:
             )
         if "priority" not in parts:
             raise node.error("'priority' is missing", f"add a line 'priority: …' with one of: {', '.join(_PRIORITIES)}")
-        condition = parts["condition"].fields((), _CONDITION_LINES)
+        condition = parts["condition"].fields((), CONDITION_LINES)
         return (_level(parts["condition"], {**condition, **_only(parts, _LEVEL_LINES)}),)
     for line in ("condition", *_LEVEL_LINES):
         if line in parts:
@@ -132,14 +137,14 @@ def _levels(node: Node, parts: Mapping[str, Node]) -> tuple[Level, ...]:
     nodes = list(parts["levels"].items())
     if not nodes:
         raise parts["levels"].error("there is no level", "write at least one, for example {above: 8.0, priority: high}")
-    levels = tuple(_level(item, item.fields(("priority",), (*_CONDITION_LINES, *_LEVEL_LINES))) for item in nodes)
+    levels = tuple(_level(item, item.fields(("priority",), (*CONDITION_LINES, *_LEVEL_LINES))) for item in nodes)
     for item, lower, upper in zip(nodes[1:], levels, levels[1:], strict=False):
         _check_ascent(item, lower, upper)
-    return levels
+    return _with_one_signal(nodes, levels)
 
 
 def _level(node: Node, parts: Mapping[str, Node]) -> Level:
-    condition = _condition(node, parts)
+    condition = read_condition(node, parts)
     level = Level(
         condition,
         Priority(parts["priority"].text(one_of=_PRIORITIES)),
@@ -158,49 +163,8 @@ def _level(node: Node, parts: Mapping[str, Node]) -> Level:
     return level
 
 
-def _condition(node: Node, parts: Mapping[str, Node]) -> Condition:
-    kinds = [kind for kind in ("above", "below", "state", "no_data") if kind in parts]
-    if not kinds:
-        raise node.error("the condition is missing", "write one of: above, below, state, no_data")
-    if len(kinds) > 1:
-        raise parts[kinds[1]].error(
-            f"one condition cannot be both {kinds[0]!r} and {kinds[1]!r}", "write two rules, one for each"
-        )
-    if "deadband" in parts and kinds[0] not in ("above", "below"):
-        raise parts["deadband"].error("a deadband belongs to a limit", "use it with above or below, or leave it out")
-    if kinds[0] == "state":
-        return StateIs(_states(parts["state"]))
-    if kinds[0] == "no_data":
-        delay = _positive(parts["no_data"], "write how long silence may last, for example 15min")
-        assert delay is not None
-        return NoData(delay)
-    deadband = parts["deadband"].number() if "deadband" in parts else 0.0
-    if deadband < 0:
-        raise parts["deadband"].error(
-            f"the deadband is {deadband:g}, but it must be 0 or more",
-            "write how far the value must come back inside the limit before the alarm clears",
-        )
-    limit = parts[kinds[0]].number()
-    return Limit(above=limit, deadband=deadband) if kinds[0] == "above" else Limit(below=limit, deadband=deadband)
-
-
-def _states(node: Node) -> tuple[str | float, ...]:
-    found: list[str | float] = []
-    for item in _one_or_more(node):
-        raw = item.scalar()
-        state = float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else item.text()
-        if state in found:
-            raise item.error(f"the state {item.text()!r} stands here twice", "name each state once")
-        if state == "":
-            raise item.error("the state has no name", "write the state's name in the catalogue, for example fault")
-        found.append(state)
-    if not found:
-        raise node.error("there is no state", "write one, for example {state: fault}")
-    return tuple(found)
-
-
 def _check_ascent(node: Node, lower: Level, upper: Level) -> None:
-    first, second = _kind(lower.condition), _kind(upper.condition)
+    first, second = kind_of(lower.condition), kind_of(upper.condition)
     if first != second:
         raise node.error(
             f"the levels of one rule must be of one kind and direction: this is {second!r} after {first!r}",
@@ -211,7 +175,7 @@ def _check_ascent(node: Node, lower: Level, upper: Level) -> None:
             f"the level is graver than the one before but its priority is lower ({upper.priority} < {lower.priority})",
             "write the levels in ascending gravity, with the highest priority last",
         )
-    step = _gravity(upper) - _gravity(lower)
+    step = gravity_of(upper.condition) - gravity_of(lower.condition)
     if step < 0:
         raise node.error("the level is less grave than the one before", "write the levels in ascending gravity")
     # The same condition again makes sense only as "still so after a longer time".
@@ -222,26 +186,34 @@ def _check_ascent(node: Node, lower: Level, upper: Level) -> None:
         )
 
 
-def _gravity(level: Level) -> float:
-    condition = level.condition
-    if isinstance(condition, Limit):
-        if condition.above is not None:
-            return condition.above
-        assert condition.below is not None
-        return -condition.below
-    return condition.delay if isinstance(condition, NoData) else 0.0
-
-
 def _same_condition(first: Level, second: Level) -> bool:
     if isinstance(first.condition, StateIs) and isinstance(second.condition, StateIs):
         return set(first.condition.states) == set(second.condition.states)
     return True  # limits and no-data are the same when their gravity is
 
 
-def _kind(condition: Condition) -> str:
-    if isinstance(condition, Limit):
-        return "above" if condition.above is not None else "below"
-    return "state" if isinstance(condition, StateIs) else "no_data"
+def _signal(condition: Condition) -> Signal | None:
+    return condition.signal if isinstance(condition, DerivedLimit) else None
+
+
+def _with_one_signal(nodes: Sequence[Node], levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """Levels on what one signal says share it; a stuck value is watched for as long as the longest level asks."""
+    derived = [level.condition for level in levels if isinstance(level.condition, DerivedLimit)]
+    longest = max((one.signal.longest for one in derived if isinstance(one.signal, Stuck)), default=0)
+    found: list[Level] = []
+    for node, level in zip(nodes, levels, strict=True):
+        condition = level.condition
+        if isinstance(condition, DerivedLimit) and isinstance(condition.signal, Stuck):
+            signal = msgspec.structs.replace(condition.signal, longest=longest)
+            level = replace(level, condition=replace(condition, signal=signal))
+        first = found[0].condition if found else level.condition
+        if _signal(first) != _signal(level.condition):
+            raise node.error(
+                "levels of one rule may differ only in their limit: this one counts or measures something else",
+                "write a rule of its own for it",
+            )
+        found.append(level)
+    return tuple(found)
 
 
 def _basis(node: Node) -> Basis:
@@ -265,8 +237,8 @@ def _basis(node: Node) -> Basis:
 
 def _escalation(node: Node) -> Escalation:
     parts = node.fields(("to", "after"))
-    to = tuple(_id(item, "role") for item in _one_or_more(parts["to"]))
-    after = tuple(item.duration() for item in _one_or_more(parts["after"]))
+    to = tuple(_id(item, "role") for item in one_or_more(parts["to"]))
+    after = tuple(item.duration() for item in one_or_more(parts["after"]))
     if len(to) != len(after):
         raise parts["after"].error(
             f"{len(to)} are told, but {len(after)} times are given", "write one time for each of 'to'"
@@ -277,12 +249,7 @@ def _escalation(node: Node) -> Escalation:
 
 
 def _positive(node: Node | None, remedy: str) -> int | None:
-    if node is None:
-        return None
-    duration = node.duration()
-    if duration <= 0:
-        raise node.error("the time must be longer than zero", remedy)
-    return duration
+    return None if node is None else positive(node, remedy)
 
 
 def _text(node: Node | None) -> Label:
@@ -294,10 +261,6 @@ def _id(node: Node, what: str) -> str:
         return check_id(node.text(), what)
     except ValueError as error:
         raise node.error(str(error)) from None
-
-
-def _one_or_more(node: Node) -> Iterable[Node]:
-    return node.items() if node.is_list else (node,)
 
 
 def _only(parts: Mapping[str, Node], keys: tuple[str, ...]) -> dict[str, Node]:

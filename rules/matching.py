@@ -12,7 +12,8 @@ from domain.catalogue import Catalogue, Point
 from domain.errors import Place
 from domain.units import Quantity
 from rules.assign import selects
-from rules.model import Limit, Rule, RuleSet, StateIs
+from rules.condition_file import kind_of
+from rules.model import DerivedLimit, Limit, Rule, RuleSet, StateIs
 
 
 class Weight(StrEnum):
@@ -97,9 +98,9 @@ def _nothing_matches(rule: Rule, catalogue: Catalogue, place: Place | None) -> F
 def _kind_mismatch(rule: Rule, point: Point, place: Place | None) -> Iterable[Finding]:
     is_state = point.unit.quantity is Quantity.STATE
     for level in rule.levels:
-        if isinstance(level.condition, Limit) and is_state:
+        if isinstance(level.condition, Limit | DerivedLimit) and is_state:
             yield Finding(
-                Weight.ERROR, rule.id, f"{point.name} is a state, and a limit needs a measured value",
+                Weight.ERROR, rule.id, f"{point.name} is a state, and {_what(level.condition)} needs a measured value",
                 "write for example condition: {state: fault}", place,
             )  # fmt: skip
             return
@@ -116,6 +117,10 @@ def _kind_mismatch(rule: Rule, point: Point, place: Place | None) -> Iterable[Fi
                 yield Finding(
                     Weight.ERROR, rule.id, f"{point.name} has no state {state!r}", f"its states: {names}", place
                 )
+
+
+def _what(condition: Limit | DerivedLimit) -> str:
+    return "a limit" if isinstance(condition, Limit) else kind_of(condition)
 
 
 def _states(condition: object) -> tuple[str | float, ...]:

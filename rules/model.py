@@ -11,6 +11,7 @@ from types import MappingProxyType
 from domain.alarms import Priority
 from domain.catalogue import Label
 from domain.errors import Place
+from rules.signals.known import Signal
 
 _UNTITLED = Label("")
 
@@ -41,7 +42,21 @@ class NoData:
     delay: int
 
 
-Condition = Limit | StateIs | NoData
+@dataclass(frozen=True, slots=True)
+class DerivedLimit:
+    """A limit on what a signal makes of the readings (exactly one is set); `at_least` is true when it is reached.
+
+    `above`, `below` and `deadband` mean what they mean in a `Limit`, on the derived value.
+    """
+
+    signal: Signal
+    above: float | None = None
+    below: float | None = None
+    at_least: float | None = None
+    deadband: float = 0.0
+
+
+Condition = Limit | StateIs | NoData | DerivedLimit
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,18 @@ from domain.alarms import Priority, Reason
 from domain.batch import Bytes8, Float64s
 from domain.catalogue import Point
 from domain.readings import QualityCode
-from rules.model import Level, Limit, NoData, Rule, StateIs
+from rules.model import DerivedLimit, Level, Limit, NoData, Rule, StateIs
+from rules.signals.cumulative import Cumulative
+from rules.signals.curve import Curve
+from rules.signals.cycles import ShortCycles
+from rules.signals.known import Signal
+from rules.signals.rate import Rate
+from rules.signals.share import Duty
+from rules.signals.stuck import Stuck
+from rules.timeline import NEVER
 
-NEVER = 1 << 62  # later than any time; minus it, earlier than any
+__all__ = ["ENTERED", "LEFT", "NEVER", "UNKNOWN", "Bools", "Codes", "Kind", "LevelPlan", "Plan", "bad_rows", "plan_of"]
+
 UNKNOWN = -1  # the code of a bad reading
 INTERVALS_PER_GAP = 3
 
@@ -31,6 +40,7 @@ class Kind(StrEnum):
 
     ABOVE = "above"
     BELOW = "below"
+    AT_LEAST = "at_least"  # of derived series only: reached is out of order
     STATE = "state"
     NO_DATA = "no_data"
 
@@ -38,15 +48,25 @@ class Kind(StrEnum):
 ENTERED = {
     Kind.ABOVE: Reason.ABOVE_LIMIT,
     Kind.BELOW: Reason.BELOW_LIMIT,
+    Kind.AT_LEAST: Reason.ABOVE_LIMIT,
     Kind.STATE: Reason.STATE_ENTERED,
     Kind.NO_DATA: Reason.NO_DATA,
 }
 LEFT = {
     Kind.ABOVE: Reason.WITHIN_LIMIT,
     Kind.BELOW: Reason.WITHIN_LIMIT,
+    Kind.AT_LEAST: Reason.WITHIN_LIMIT,
     Kind.STATE: Reason.STATE_LEFT,
     Kind.NO_DATA: Reason.DATA_RETURNED,
 }
+SIGNALLED: dict[type, Reason] = {
+    Rate: Reason.CHANGING_FAST,
+    Stuck: Reason.STUCK,
+    Cumulative: Reason.OUT_OF_LIMIT_TOO_LONG,
+    Curve: Reason.NOT_REACHED_IN_TIME,
+    Duty: Reason.DUTY_BEYOND_LIMIT,
+    ShortCycles: Reason.SHORT_CYCLES,
+}  # a signal that is not here is called what its limit is called
 
 
 class LevelPlan(msgspec.Struct, frozen=True, array_like=True):
@@ -69,6 +89,8 @@ class LevelPlan(msgspec.Struct, frozen=True, array_like=True):
             return value > self.limit
         if self.kind is Kind.BELOW:
             return value < self.limit
+        if self.kind is Kind.AT_LEAST:
+            return value >= self.limit
         return value in self.states
 
     def clears(self, value: float) -> bool:
@@ -77,6 +99,8 @@ class LevelPlan(msgspec.Struct, frozen=True, array_like=True):
             return value <= self.clear
         if self.kind is Kind.BELOW:
             return value >= self.clear
+        if self.kind is Kind.AT_LEAST:
+            return value < self.clear
         return value not in self.states
 
     def masks(self, values: Float64s) -> tuple[Bools, Bools]:
@@ -85,6 +109,8 @@ class LevelPlan(msgspec.Struct, frozen=True, array_like=True):
             return values > self.limit, values <= self.clear
         if self.kind is Kind.BELOW:
             return values < self.limit, values >= self.clear
+        if self.kind is Kind.AT_LEAST:
+            return values >= self.limit, values < self.clear
         true = np.zeros(len(values), np.bool_)
         for state in self.states:
             true |= values == state
@@ -100,12 +126,16 @@ class LevelPlan(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Plan(msgspec.Struct, frozen=True, dict=True):
-    """A rule for a point. Two plans are equal exactly when they judge alike. `max_gap` None: no gap rule."""
+    """A rule for a point. Two plans are equal exactly when they judge alike. `max_gap` None: no gap rule.
+
+    With a `signal` the levels compare what it makes of the readings, and the gap rule is its.
+    """
 
     rule: str
     levels: tuple[LevelPlan, ...]
     max_gap: int | None
     latching: bool
+    signal: Signal | None = None
 
     @property
     def silence(self) -> bool:
@@ -116,7 +146,15 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     def lookback(self) -> int:
         """How far back (ms) a reading can matter to a condition: its delays and one gap."""
         delays = max(level.on_delay for level in self.levels) + max(level.off_delay for level in self.levels)
-        return delays + (self.max_gap or 0)
+        return delays + (self.max_gap or 0) + (0 if self.signal is None else self.signal.lookback)
+
+    def entered(self, level: int) -> Reason:
+        """Why that level begins."""
+        return SIGNALLED.get(type(self.signal), ENTERED[self.levels[level].kind])
+
+    def left(self, level: int) -> Reason:
+        """Why that level ends."""
+        return Reason.CONDITION_OVER if type(self.signal) in SIGNALLED else LEFT[self.levels[level].kind]
 
     @cached_property
     def single(self) -> LevelPlan | None:
@@ -159,10 +197,13 @@ def plan_of(rule: Rule, point: Point | None) -> Plan:
     silent = [isinstance(level.condition, NoData) for level in rule.levels]
     if any(silent) and not all(silent):
         raise ValueError(f"rule {rule.id!r} mixes no_data with other conditions: write two rules")
+    signals = {level.condition.signal if isinstance(level.condition, DerivedLimit) else None for level in rule.levels}
+    if len(signals) > 1:
+        raise ValueError(f"rule {rule.id!r} judges different things in its levels: write two rules")
     gap = rule.max_gap
     if gap is None and point is not None and point.interval is not None:
         gap = INTERVALS_PER_GAP * point.interval
-    return Plan(rule.id, tuple(_level(level, point) for level in rule.levels), gap, rule.latching)
+    return Plan(rule.id, tuple(_level(level, point) for level in rule.levels), gap, rule.latching, signals.pop())
 
 
 def _level(level: Level, point: Point | None) -> LevelPlan:
@@ -172,10 +213,13 @@ def _level(level: Level, point: Point | None) -> LevelPlan:
     if isinstance(condition, StateIs):
         numbers = tuple(sorted(_numbers(condition, point)))
         return LevelPlan(Kind.STATE, level.priority, level.on_delay, level.off_delay, states=numbers)
+    if isinstance(condition, DerivedLimit) and condition.at_least is not None:
+        at = float(condition.at_least)
+        return LevelPlan(Kind.AT_LEAST, level.priority, level.on_delay, level.off_delay, at, at)
     return _limit(condition, level)
 
 
-def _limit(limit: Limit, level: Level) -> LevelPlan:
+def _limit(limit: Limit | DerivedLimit, level: Level) -> LevelPlan:
     if limit.above is not None:
         kind, at, clear = Kind.ABOVE, limit.above, limit.above - limit.deadband
     elif limit.below is not None:

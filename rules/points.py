@@ -7,7 +7,7 @@ delay is not settled, and all its readings are judged.
 import numpy as np
 
 from domain.batch import Int64s
-from rules.condition import Condition
+from rules.derived import condition_of
 from rules.late import Log
 from rules.plan import NEVER, Bools, Plan, bad_rows
 from rules.recent import Columns, Recent
@@ -21,7 +21,7 @@ class Track:
     __slots__ = ("condition", "log", "place", "point", "queued")
 
     def __init__(self, plan: Plan, point: int, place: int) -> None:
-        self.condition = Condition(plan)
+        self.condition = condition_of(plan)
         self.log = Log()
         self.point = point
         self.place = place

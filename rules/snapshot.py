@@ -4,12 +4,13 @@ MessagePack with a version; columns are little-endian bytes. It carries the reso
 no configuration to go on; configuring it with what was in force changes nothing.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from rules.condition import Condition, LevelState
+from rules.derived import Derived
 from rules.frontier import Agent
 from rules.late import Said
 from rules.plan import Plan
@@ -21,7 +22,7 @@ from rules.silence import Silence
 if TYPE_CHECKING:
     from rules.engine import Engine
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class _Rows(msgspec.Struct, array_like=True):
@@ -49,6 +50,7 @@ class _Track(msgspec.Struct, array_like=True):
     said: list[Said]
     last: int
     floor: int
+    signal: list[Any] | None
 
 
 class _Point(msgspec.Struct, array_like=True):
@@ -197,6 +199,7 @@ def _track(track: Track, plans: _Plans) -> _Track:
         track.log.said,
         track.log.last,
         track.log.floor,
+        condition.state() if isinstance(condition, Derived) else None,
     )
 
 
@@ -222,6 +225,8 @@ def _restore_condition(condition: Condition, stored: _Track) -> None:
     condition.edge, condition.code = stored.edge, stored.code
     condition.value = float("nan") if stored.value is None else stored.value
     condition.level, condition.due = stored.level, stored.due
+    if isinstance(condition, Derived) and stored.signal is not None:
+        condition.resume(stored.signal)
 
 
 def _silence(silence: Silence, plans: _Plans) -> _Silence:

@@ -1,0 +1,201 @@
+"""One condition of a rule file: its YAML node in, a frozen condition or an `InputError` with place and remedy out.
+
+The conditions on derived series stand at the end, one reader each; docs/rules.md has the whole list.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from domain.documents import Node
+from rules.model import Condition, DerivedLimit, Limit, NoData, StateIs
+from rules.signals.cumulative import Cumulative
+from rules.signals.curve import Curve
+from rules.signals.cycles import ShortCycles
+from rules.signals.rate import Rate
+from rules.signals.share import Duty, Mean
+from rules.signals.stuck import Stuck
+
+COLD = 8.0  # °C: what reheating begins to rise from, where the rule does not say (GB 31654-2021: 8 to 60 °C)
+
+
+def read_condition(node: Node, parts: Mapping[str, Node]) -> Condition:
+    """The condition that these entries of the node describe."""
+    kinds = [kind for kind in KINDS if kind in parts]
+    if not kinds:
+        raise node.error("the condition is missing", f"write one of: {', '.join(KINDS)}")
+    if len(kinds) > 1:
+        raise parts[kinds[1]].error(
+            f"one condition cannot be both {kinds[0]!r} and {kinds[1]!r}", "write two rules, one for each"
+        )
+    if "deadband" in parts and kinds[0] not in ("above", "below"):
+        raise parts["deadband"].error("a deadband belongs to a limit", "use it with above or below, or leave it out")
+    if kinds[0] == "state":
+        return StateIs(_states(parts["state"]))
+    if kinds[0] == "no_data":
+        return NoData(positive(parts["no_data"], "write how long silence may last, for example 15min"))
+    if kinds[0] in DERIVED:
+        return DERIVED[kinds[0]](parts[kinds[0]])
+    return Limit(*_limit(node, parts))
+
+
+def positive(node: Node, remedy: str) -> int:
+    """A duration longer than zero."""
+    duration = node.duration()
+    if duration <= 0:
+        raise node.error("the time must be longer than zero", remedy)
+    return duration
+
+
+def one_or_more(node: Node) -> Iterable[Node]:
+    """The entries of a list, or the one value that stands for it."""
+    return node.items() if node.is_list else (node,)
+
+
+def kind_of(condition: Condition) -> str:
+    """What the condition is called in messages: levels of one rule are of one kind."""
+    if isinstance(condition, DerivedLimit):
+        return type(condition.signal).__name__.lower()
+    if isinstance(condition, Limit):
+        return "above" if condition.above is not None else "below"
+    return "state" if isinstance(condition, StateIs) else "no_data"
+
+
+def gravity_of(condition: Condition) -> float:
+    """A number that grows with gravity among conditions of one kind; 0 where there is no more or less."""
+    if isinstance(condition, Limit | DerivedLimit):
+        if isinstance(condition, DerivedLimit) and condition.at_least is not None:
+            return condition.at_least
+        if condition.above is not None:
+            return condition.above
+        assert condition.below is not None
+        return -condition.below
+    return condition.delay if isinstance(condition, NoData) else 0.0
+
+
+def _states(node: Node) -> tuple[str | float, ...]:
+    found: list[str | float] = []
+    for item in one_or_more(node):
+        raw = item.scalar()
+        state = float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else item.text()
+        if state in found:
+            raise item.error(f"the state {item.text()!r} stands here twice", "name each state once")
+        if state == "":
+            raise item.error("the state has no name", "write the state's name in the catalogue, for example fault")
+        found.append(state)
+    if not found:
+        raise node.error("there is no state", "write one, for example {state: fault}")
+    return tuple(found)
+
+
+def _limit(node: Node, parts: Mapping[str, Node]) -> tuple[float | None, float | None, float]:
+    """Above, below and deadband."""
+    deadband = parts["deadband"].number() if "deadband" in parts else 0.0
+    if deadband < 0:
+        raise parts["deadband"].error(
+            f"the deadband is {deadband:g}, but it must be 0 or more",
+            "write how far the value must come back inside the limit before the alarm clears",
+        )
+    return (*_side(node, parts), deadband)
+
+
+def _side(node: Node, parts: Mapping[str, Node]) -> tuple[float | None, float | None]:
+    if ("above" in parts) == ("below" in parts):
+        raise node.error("exactly one of 'above' and 'below' is needed", "write for example above: 8.0")
+    if "above" in parts:
+        return parts["above"].number(), None
+    return None, parts["below"].number()
+
+
+def _time(parts: Mapping[str, Node], key: str) -> int:
+    return positive(parts[key], f"write for example {key}: 2h")
+
+
+def _rate(node: Node) -> DerivedLimit:
+    parts = node.fields(("per", "over"), ("above", "below", "deadband"))
+    return DerivedLimit(Rate(_time(parts, "over"), _time(parts, "per")), *_limited(node, parts))
+
+
+def _limited(node: Node, parts: Mapping[str, Node]) -> tuple[float | None, float | None, None, float]:
+    above, below, deadband = _limit(node, parts)
+    return above, below, None, deadband
+
+
+def _stuck(node: Node) -> DerivedLimit:
+    parts = node.fields(("for",), ("within",))
+    within = parts["within"].number() if "within" in parts else 0.0
+    if within < 0:
+        raise parts["within"].error("it must be 0 or more", "write by how much a stuck value may still tremble")
+    longest = _time(parts, "for")
+    return DerivedLimit(Stuck(within, longest), at_least=longest)
+
+
+def _cumulative(node: Node) -> DerivedLimit:
+    parts = node.fields(("longer_than", "in"), ("above", "below"))
+    window, longest = _time(parts, "in"), _time(parts, "longer_than")
+    if longest > window:
+        raise parts["longer_than"].error(
+            "it is longer than the window it is counted in, so it is never reached", "make 'in' longer, for example 24h"
+        )
+    return DerivedLimit(Cumulative(window, *_side(node, parts)), at_least=longest)
+
+
+def _cooling(node: Node) -> DerivedLimit:
+    parts = node.fields(("from", "stages"))
+    start = parts["from"].number()
+    stages: list[tuple[float, int]] = []
+    for item in parts["stages"].items():
+        entry = item.fields(("to", "within"))
+        target, within = entry["to"].number(), _time(entry, "within")
+        if target >= (stages[-1][0] if stages else start):
+            raise entry["to"].error("each stage of cooling must be colder than the one before", "write them in order")
+        if stages and within <= stages[-1][1]:
+            raise entry["within"].error(
+                "the times count from the start of cooling, so each must be longer than the one before",
+                "for 2 h more after a stage of 2 h write 4h",
+            )
+        stages.append((target, within))
+    if not stages:
+        raise parts["stages"].error("there is no stage", "write for example [{to: 21, within: 2h}]")
+    return DerivedLimit(Curve(start, tuple(stages)), at_least=1.0)
+
+
+def _reheating(node: Node) -> DerivedLimit:
+    parts = node.fields(("to", "within"), ("from",))
+    start = parts["from"].number() if "from" in parts else COLD
+    target = parts["to"].number()
+    if target <= start:
+        raise parts["to"].error(f"reheating must end hotter than it starts, at {start:g}", "write for example to: 70")
+    return DerivedLimit(Curve(start, ((target, _time(parts, "within")),)), at_least=1.0)
+
+
+def _duty(node: Node) -> DerivedLimit:
+    parts = node.fields(("on_above", "over"), ("above", "below", "deadband"))
+    limits = _limited(node, parts)
+    share = limits[0] if limits[0] is not None else limits[1]
+    if share is None or not 0 <= share <= 1:
+        raise node.error("the share of time must lie between 0 and 1", "for nine tenths of the time write above: 0.9")
+    return DerivedLimit(Duty(_time(parts, "over"), parts["on_above"].number()), *limits)
+
+
+def _mean(node: Node) -> DerivedLimit:
+    parts = node.fields(("over",), ("above", "below", "deadband"))
+    return DerivedLimit(Mean(_time(parts, "over")), *_limited(node, parts))
+
+
+def _short_cycles(node: Node) -> DerivedLimit:
+    parts = node.fields(("on_above", "shorter_than", "count", "in"))
+    cycles = ShortCycles(parts["on_above"].number(), _time(parts, "shorter_than"), _time(parts, "in"))
+    return DerivedLimit(cycles, at_least=parts["count"].integer(least=1))
+
+
+DERIVED: Mapping[str, Callable[[Node], DerivedLimit]] = {
+    "rate": _rate,
+    "stuck": _stuck,
+    "cumulative": _cumulative,
+    "cooling": _cooling,
+    "reheating": _reheating,
+    "duty": _duty,
+    "mean": _mean,
+    "short_cycles": _short_cycles,
+}
+KINDS = ("above", "below", "state", "no_data", *DERIVED)
+CONDITION_LINES = (*KINDS, "deadband")

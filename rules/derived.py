@@ -1,0 +1,77 @@
+"""A condition on a derived series: a signal in front of an ordinary condition, in step in event time.
+
+What the signal says from a moment on is a reading of the condition; what it says of itself, because time passed, comes
+before a deadline of the condition due at the same moment, as a reading would. The gap rule is the signal's: to the
+condition the derived series is known until the signal says that it is not.
+"""
+
+from typing import Any
+
+from rules.condition import Change, Condition
+from rules.plan import NEVER, UNKNOWN, Plan
+from rules.signals.base import Running
+
+
+class Derived(Condition):
+    """One rule with a signal at one point; `due` is the next moment of the signal or of the condition."""
+
+    __slots__ = ("own_due", "reading", "running")
+
+    def __init__(self, plan: Plan, running: Running) -> None:
+        super().__init__(plan)
+        self.gap = None
+        self.running = running
+        self.own_due = NEVER
+        self.reading = float("nan")  # the point's own value in force
+
+    @property
+    def settled(self) -> bool:
+        """Never: every reading may move the signal."""
+        return False
+
+    def take(self, time: int, value: float, bad: bool) -> None:
+        """Apply a reading; deadlines due before `time` must have been fired."""
+        self.running.read(time, value, bad)
+        if not bad:
+            self.reading = value
+        self._judge(time)
+
+    def fire(self) -> Change | None:
+        """Let the deadline `due` pass, the signal's first."""
+        at = self.running.due
+        if at > self.own_due:
+            return super().fire()
+        self.running.fire()
+        self._judge(at)
+        return None
+
+    def pending_since(self) -> int:
+        """Whence readings are needed to see again that a delay is running, or NEVER."""
+        since = super().pending_since()
+        return since if since == NEVER or self.plan.signal is None else since - self.plan.signal.lookback
+
+    def state(self) -> list[Any]:
+        """What it holds beside a plain condition."""
+        return [self.own_due, self.reading, self.running.state()]
+
+    def resume(self, stored: list[Any]) -> None:
+        """Go on from a `state`."""
+        self.own_due, self.reading = stored[0], float(stored[1])
+        self.running.resume(stored[2])
+
+    def _judge(self, at: int) -> None:
+        derived = self.running.value
+        code = UNKNOWN if derived != derived else self.plan.code(derived)
+        shown = derived if self.plan.signal is not None and self.plan.signal.of_the_point else self.reading
+        self.read(at, code, shown, at)
+
+    def _next_due(self) -> int:
+        self.own_due = super()._next_due()
+        return min(self.own_due, self.running.due)
+
+
+def condition_of(plan: Plan) -> Condition:
+    """The plan at its beginning, with nothing known."""
+    if plan.signal is None:
+        return Condition(plan)
+    return Derived(plan, plan.signal.start(plan.max_gap, tuple(level.limit for level in plan.levels)))

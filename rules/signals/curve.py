@@ -1,0 +1,76 @@
+"""Cooling and reheating in stages: from 60 °C to 21 °C within two hours, to 8 °C within four.
+
+The clock starts when food leaves the starting temperature and runs in real time: food ages whether or not somebody
+measures it. A stage is missed when its temperature is not reached at the end of its time; at that very moment is in
+time. In unknown time nothing is said: the first good reading after it shows a stage that is still not reached. It is
+over when the last stage is reached, or the food is back at the start. What was before the first readings is unknown.
+"""
+
+from enum import IntEnum
+
+from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+from rules.timeline import NEVER
+
+
+class Curve(Parameters, frozen=True, array_like=True, tag=True):
+    """1 while a stage is missed, else 0. `stages` are (temperature, ms since the start); `start_at` tells falling from
+    rising: the first stage lies below it or above it."""
+
+    start_at: float
+    stages: tuple[tuple[float, int], ...]
+
+    @property
+    def lookback(self) -> int:
+        """The time of the last stage."""
+        return self.stages[-1][1]
+
+    def start(self, gap: int | None, marks: tuple[float, ...]) -> Running:
+        """Begin not knowing where the food comes from."""
+        return _Curve(self, gap)
+
+
+class _Phase(IntEnum):
+    UNSURE = 0
+    ARMED = 1  # at the start, or beyond it
+    UNDER_WAY = 2
+    MISSED = 3
+    DONE = 4
+
+
+class _Curve(Running):
+    FIELDS = ("phase", "began", "stage")
+
+    def __init__(self, what: Curve, gap: int | None) -> None:
+        super().__init__(gap)
+        self.sign = 1.0 if what.stages[0][0] < what.start_at else -1.0
+        self.at_start = self.sign * what.start_at
+        self.stages = [(self.sign * target, within) for target, within in what.stages]
+        self.phase = int(_Phase.UNSURE)
+        self.began = 0
+        self.stage = 0
+
+    def take(self, time: int, value: float) -> None:
+        level = self.sign * value
+        if level >= self.at_start:
+            self.phase = int(_Phase.ARMED)
+        elif level <= self.stages[-1][0]:
+            self.phase = int(_Phase.DONE)
+        elif self.phase == _Phase.ARMED:
+            self.phase, self.began, self.stage = int(_Phase.UNDER_WAY), time, 0
+        if self.phase == _Phase.UNDER_WAY:
+            while level <= self.stages[self.stage][0]:
+                self.stage += 1
+            if time > self._deadline():  # it passed in unknown time
+                self.phase = int(_Phase.MISSED)
+
+    def end(self, at: int) -> None:
+        """Food ages in unknown time too."""
+
+    def say(self, now: int) -> None:
+        if self.phase == _Phase.UNDER_WAY and now >= self._deadline() and now > self.began:
+            self.phase = int(_Phase.MISSED)
+        self.value = UNKNOWN_VALUE if self.phase == _Phase.UNSURE else float(self.phase == _Phase.MISSED)
+        self.due = min(self.edge, self._deadline() if self.phase == _Phase.UNDER_WAY else NEVER)
+
+    def _deadline(self) -> int:
+        return self.began + self.stages[self.stage][1]

@@ -1,0 +1,10 @@
+"""Every signal that a plan can carry, as one type: what is not here cannot be restored from a snapshot."""
+
+from rules.signals.cumulative import Cumulative
+from rules.signals.curve import Curve
+from rules.signals.cycles import ShortCycles
+from rules.signals.rate import Rate
+from rules.signals.share import Duty, Mean
+from rules.signals.stuck import Stuck
+
+Signal = Rate | Stuck | Cumulative | Curve | Duty | Mean | ShortCycles

@@ -11,13 +11,13 @@ from types import MappingProxyType
 
 from api.knowledge import Knowledge, SiteKnowledge
 from domain.alarms import AlarmKey, Transition
+from domain.episodes import Episode, episodes
 from domain.errors import CaretakerError, ConflictError
 from domain.ports import Console, History
 from domain.records import Revision, TransitionFilter
 from domain.times import DAY
 from rules.as_records import quality_record
 from rules.compare import Comparison, Loss, Mark, compare, concerned, response_times
-from rules.episodes import Episode, episodes
 from rules.guard import LegalLimitError, Loosening, loosenings
 from rules.loading import load_documents
 from rules.matching import Finding, Weight, check_against

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from domain.episodes import Episode
     from rules.compare import Comparison
-    from rules.episodes import Episode
 
 MOST_SHOWN = 20
 

@@ -6,9 +6,9 @@ Times are RFC 3339 texts in UTC with milliseconds, durations ms, shares 0 to 1. 
 from collections.abc import Mapping
 
 from domain.alarms import AlarmKey
+from domain.episodes import Episode
 from domain.times import iso
 from rules.compare import Comparison, Loss
-from rules.episodes import Episode
 from rules.quality import BadActor, Quality
 
 Record = dict[str, object]

@@ -19,9 +19,9 @@ from typing import TypeVar
 import numpy as np
 
 from domain.catalogue import Catalogue
+from domain.episodes import Episode, episodes
 from domain.times import MINUTE
 from rules.backtest import backtest
-from rules.episodes import Episode, episodes
 from rules.matching import select
 from rules.model import Rule, RuleSet
 from rules.quality import UNRESPONSIVE, lapsed

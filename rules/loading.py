@@ -16,8 +16,10 @@ from domain.catalogue_file import read_label
 from domain.documents import Node, load_document
 from domain.errors import InputError, Place
 from domain.ids import check_id, parse_point
+from domain.incidents import IncidentRule
 from domain.records import Revision
 from rules.condition_file import CONDITION_LINES, gravity_of, kind_of, one_or_more, positive, read_condition
+from rules.incident_rules import check_names, read_incident
 from rules.model import (
     Basis,
     BasisKind,
@@ -56,23 +58,31 @@ def load_revision(revision: Revision) -> RuleSet:
     return load_documents(revision.documents)
 
 
-def _read(text: str, file: str) -> Iterable[tuple[Rule, Node]]:
-    root = load_document(text, file).fields(("rules",))
+def _read(text: str, file: str) -> Iterable[tuple[Rule | IncidentRule, Node]]:
+    root = load_document(text, file).fields(("rules",), ("incidents",))
     for node in root["rules"].items():
         yield _rule(node), node
+    for node in root["incidents"].items() if "incidents" in root else ():
+        yield read_incident(node)
 
 
-def _merge(entries: Iterable[tuple[Rule, Node]]) -> RuleSet:
+def _merge(entries: Iterable[tuple[Rule | IncidentRule, Node]]) -> RuleSet:
     rules: dict[str, Rule] = {}
+    incidents: dict[str, IncidentRule] = {}
     places: dict[str, Place] = {}
     for rule, node in entries:
         place = node.entries()["id"].place
-        if rule.id in rules:
+        if rule.id in places:
             raise InputError(
                 place, f"the rule {rule.id!r} is defined twice: first at {places[rule.id]}", "give each its own id"
             )
-        rules[rule.id], places[rule.id] = rule, place
-    return RuleSet(MappingProxyType(rules), MappingProxyType(places))
+        places[rule.id] = place
+        if isinstance(rule, Rule):
+            rules[rule.id] = rule
+        else:
+            incidents[rule.id] = rule
+    check_names(incidents, places, rules)
+    return RuleSet(MappingProxyType(rules), MappingProxyType(places), MappingProxyType(incidents))
 
 
 def _rule(node: Node) -> Rule:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from domain.alarms import Priority
 from domain.catalogue import Label
 from domain.errors import Place
+from domain.incidents import IncidentRule
 from rules.signals.known import Signal
 
 _UNTITLED = Label("")
@@ -126,7 +127,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """Rules by id, in the file's order; `places` says where each was read (for messages, not part of its meaning)."""
+    """Rules by id, in the file's order; `places` says where each was read (for messages, not part of its meaning).
+
+    `incidents`: which alarms have one cause; they judge no reading.
+    """
 
     rules: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+    incidents: Mapping[str, IncidentRule] = field(default_factory=lambda: MappingProxyType({}))

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from domain.alarms import AlarmKey, Nuisance, Priority
+from domain.episodes import Episode
 from domain.times import DAY, HOUR, MINUTE
-from rules.episodes import Episode
 
 PERIOD = 10 * MINUTE
 FLOOD_BEGINS = 10  # more than so many in a period

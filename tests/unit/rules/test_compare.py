@@ -2,9 +2,9 @@
 
 from domain.alarms import AlarmKey, Priority
 from domain.catalogue_file import load_catalogue
+from domain.episodes import Episode
 from domain.times import HOUR, MINUTE
 from rules.compare import Comparison, Loss, Mark, changed_rules, compare, concerned, only_points
-from rules.episodes import Episode
 from rules.loading import load_rules
 from rules.model import RuleSet
 from rules.readings_csv import ReadingRows, read_readings

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from domain.alarms import AlarmKey, Nuisance, Priority
+from domain.episodes import Episode
 from domain.times import DAY, HOUR, MINUTE, SECOND
-from rules.episodes import Episode
 from rules.quality import Flood, Quality, lapsed, of_rules, quality
 
 WARM = AlarmKey("warm", "fridge-1/temperature")

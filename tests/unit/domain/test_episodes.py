@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.alarms import AlarmKey, AlarmState, EventKind, Nuisance, Priority, Reason, Transition
+from domain.episodes import Episode, episodes
 from domain.times import MINUTE
-from rules.episodes import Episode, episodes
 
 WARM = AlarmKey("warm", "fridge-1/temperature")
 COLD = AlarmKey("cold", "fridge-1/temperature")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from domain.alarms import AlarmEvent, AlarmState, OverlayKind, Priority, Transition
 from domain.batch import Float64s, Gap, Int64s, ReadingBatch
@@ -138,8 +139,7 @@ class Revision:
     applied_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Latest:
+class Latest(NamedTuple):
     """The newest reading of a point by event time, with the time ingest received it."""
 
     point: str

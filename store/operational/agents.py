@@ -9,8 +9,8 @@ from sqlalchemy import Connection, and_, or_, select
 
 from domain.readings import Quality
 from domain.records import AgentRow, Commit, Latest, ProcessRow
-from store.operational.plain import plain_number
-from store.operational.upsert import new_column, upsert
+from store.operational.plain import plain_number, plain_text
+from store.operational.upsert import new_column, upsert, upsert_rows
 from store.schema import agents, latest, positions, processes
 
 
@@ -51,17 +51,15 @@ def flush_latest(connection: Connection, site: str, rows: Sequence[Latest]) -> N
     """Write the newest readings; one that is not newer in event time than what is there changes nothing."""
     newest: dict[str, Latest] = {}
     for row in rows:
-        if row.point not in newest or row.time > newest[row.point].time:
+        present = newest.get(row.point)
+        if present is None or row.time > present.time:
             newest[row.point] = row
     values = [
-        {
-            "site": site, "point": row.point, "time": row.time, "value": plain_number(row.value),
-            "quality": row.quality, "received": row.received, "text": row.text,
-        }
-        for row in sorted(newest.values(), key=lambda row: row.point)
-    ]  # fmt: skip
+        (site, point, time, plain_number(value), quality.value, received, plain_text(text))
+        for point, time, value, quality, received, text in (newest[point] for point in sorted(newest))
+    ]
     columns = ("time", "value", "quality", "received", "text")
-    upsert(connection, latest, values, columns, new_column("time") > latest.c.time)
+    upsert_rows(connection, latest, values, columns, new_column("time") > latest.c.time)
 
 
 def load_latest(connection: Connection, site: str) -> list[Latest]:

@@ -11,7 +11,8 @@ from domain.batch import Gap, Span, batch_of
 from domain.errors import CaretakerError
 from domain.readings import Quality, Reading
 from domain.reasons import DeadReason
-from domain.records import Clock, EntryKind, JournalEntry
+from domain.records import Clock, EntryKind, JournalEntry, Latest
+from ingest import latest
 from ingest.accept import Outcome, TakenPack, Verdict
 from ingest.alarm_publisher import AlarmPublisher
 from ingest.backoff import Backoff
@@ -179,6 +180,24 @@ def test_the_board_shows_the_newest_by_event_time_whatever_came_last() -> None:
     board.flush(ledger)
     assert (ledger.newest["a/x"].time, ledger.newest["a/x"].value, ledger.newest["a/x"].received) == (9, 3.0, NOW)
     assert (ledger.newest["b/x"].value, ledger.newest["b/x"].quality) == (5.0, Quality.UNCERTAIN)
+
+
+@pytest.mark.parametrize("most", [1, 3, 1_000])
+def test_batches_that_the_board_put_aside_keep_their_order_times_and_texts(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(latest, "MOST_ASIDE", most)
+    ledger, board = FakeLedger(), LatestBoard(SITE)
+    board.take(batch_of(SITE, NOW, [Reading("b/x", 3, 1.0), Reading("a/x", 3, 2.0)]))
+    board.take(batch_of(SITE, NOW + 1, [Reading("a/x", 3, 3.0), Reading("c/x", 4, 4.0, Quality.BAD, "error 85")]))
+    board.take(batch_of(SITE, NOW + 2, [Reading("b/x", 2, 5.0), Reading("c/x", 4, 6.0)]))
+    board.take(batch_of(SITE, NOW + 3, [Reading("c/x", 5, 7.0, Quality.BAD, "error 7")]))
+    board.flush(ledger)
+    assert ledger.newest == {
+        "a/x": Latest("a/x", 3, 3.0, Quality.GOOD, NOW + 1),
+        "b/x": Latest("b/x", 3, 1.0, Quality.GOOD, NOW),
+        "c/x": Latest("c/x", 5, 7.0, Quality.BAD, NOW + 3, "error 7"),
+    }
 
 
 def test_what_the_store_refused_of_the_board_is_written_the_next_time() -> None:

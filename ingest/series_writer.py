@@ -68,14 +68,14 @@ class SeriesFeed:
             self._cursor = self._ledger.cursor(self.site, CURSOR)
         entries = self._ledger.journal(self.site, self._cursor, PAGE)
         self.lag = max(0, self._ledger.journal_end(self.site) - self._cursor) if entries else 0
+        batches = [entry.content for entry in entries if isinstance(entry.content, ReadingBatch)]
+        filled = [batch for batch in batches if len(batch)]
         letters: list[DeadLetter] = []
-        for entry in entries:
-            if not isinstance(entry.content, ReadingBatch):
-                continue
-            if len(entry.content):
-                letters += refused_letters(entry.content, self._series.append(entry.content).refused)
-            if entry.content.gaps:
-                self._series.add_gaps(self.site, entry.content.gaps)
+        for batch, result in zip(filled, self._series.append_all(filled), strict=True):
+            letters += refused_letters(batch, result.refused)
+        for batch in batches:
+            if batch.gaps:
+                self._series.add_gaps(self.site, batch.gaps)
         if entries:
             self._ledger.set_cursor(self.site, CURSOR, entries[-1].n, letters)
             self._count(letters)

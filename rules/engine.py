@@ -29,6 +29,7 @@ from rules.revisit import OLDEST_JUDGED, Counters, Doubt, Past, enter, reconside
 from rules.silence import Silence
 from rules.snapshot import decode_into, encode
 from rules.spans import parts
+from rules.together import Together, judged, together
 
 RETROACTIVE = 60_000  # ms between event and detection beyond which a transition is yesterday's news
 _MOST_STRANGERS = 65_536  # names of unjudged points that are remembered as such
@@ -57,14 +58,20 @@ class Engine:
         """Take accepted readings, and move the frontier of each span's agent to its `upto`."""
         received = batch.received
         events = self._silent(self.silence.advance(received, self.silence.connected), received)
-        names = np.array([self._number(name, received) for name in batch.points], np.int64)
+        known = self._numbers
+        numbers = [known[name] if name in known else self._number(name, received) for name in batch.points]
+        names = np.array(numbers, np.int64)
         events += self._arrivals(batch)
         number = names[batch.point] if len(batch.points) else np.zeros(0, np.int64)
-        for name, part, upto in parts(batch, lambda agent: self._agent(agent).frontier):
-            rows = Columns(number[part], batch.time[part], batch.value[part], batch.quality[part])
-            if len(rows.point) and rows.point.min() < 0:
-                rows = rows.take(rows.point >= 0)
-            events += self._span(self._agent(name), rows, upto, received)
+        rows = Columns(number, batch.time, batch.value, batch.quality)
+        pieces = [
+            (self._agent(name), part, upto)
+            for name, part, upto in parts(batch, lambda name: self._agent(name).frontier)
+        ]
+        joint = together(pieces, rows, self.table, received)
+        events += self._move_together(joint, received)
+        for agent, part, upto in joint.others:
+            events += self._span(agent, judged(rows.take(part)), upto, received)
         return events
 
     def advance(self, agent: str, until: int) -> list[AlarmEvent]:
@@ -197,6 +204,21 @@ class Engine:
             rows = agent.release(target)
             if len(rows.time):
                 self._apply(by_point_and_time(rows))
+        self._let_pass(agent, target)
+        return self._delivered(detected)
+
+    def _move_together(self, joint: Together, detected: int) -> list[AlarmEvent]:
+        """As `_move` for agents that have nothing to do with each other."""
+        for agent, target in joint.movers:
+            agent.frontier = target
+        if len(joint.rows.time):
+            self._apply(joint.rows)
+        for agent, target in joint.movers:
+            self._let_pass(agent, target)
+        return self._delivered(detected)
+
+    def _let_pass(self, agent: Agent, target: int) -> None:
+        """Let pass what is due before the agent's new frontier."""
         while agent.deadlines and agent.deadlines[0][0] < target:
             due, point, place = heappop(agent.deadlines)
             tracks = self.table.tracks[point]
@@ -208,7 +230,6 @@ class Engine:
                 fire_before(track.condition, target, self._emit)
                 self.table.refresh(point)
                 self._queue(point)
-        return self._delivered(detected)
 
     def _apply(self, rows: Columns) -> None:
         """Judge readings sorted by point and time, all newer than what was applied before."""

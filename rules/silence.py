@@ -35,11 +35,15 @@ class Silence:
         self.due = np.zeros(0, np.int64)
         self.heard = np.zeros(0, np.int64)  # arrival of the last fresh reading, or the start of watching
         self.active = np.zeros(0, np.bool_)
+        self._order: Int64s | None = None  # rows by point, made when it is needed
+        self._first = np.zeros(0, np.int64)  # of each point, where its rows begin in that order
+        self._earliest = -NEVER  # nothing is due before it
 
     def add(self, watched: list[tuple[str, Plan]], now: int) -> None:
         """Watch these points from now on."""
         if not watched:
             return
+        self._order, self._earliest = None, -NEVER
         rows = [
             (len(self.plans) + number, self.points.setdefault(point, len(self.points)), level.on_delay)
             for number, (point, plan) in enumerate(watched)
@@ -58,6 +62,7 @@ class Silence:
 
     def keep(self, slots: list[int]) -> None:
         """Forget every slot but these."""
+        self._order, self._earliest = None, -NEVER
         rows = np.concatenate([np.flatnonzero(self.slot == slot) for slot in slots] or [np.zeros(0, np.int64)])
         renumber = {slot: number for number, slot in enumerate(slots)}
         self.slot = np.array([renumber[slot] for slot in self.slot[rows].tolist()], np.int64)
@@ -78,6 +83,8 @@ class Silence:
                 self.counted += now - self.now
             self.now = now
         self.connected = connected
+        if self.counted <= self._earliest:
+            return []
         overdue = np.flatnonzero(self.due < self.counted)
         changes: list[tuple[int, Change]] = []
         passed = sorted((int(self.due[row]), int(self.slot[row]), row) for row in overdue.tolist())
@@ -87,20 +94,35 @@ class Silence:
                 heard = int(self.heard[row])
             # Due moments pass only in connected time, and the present stretch of it began before this one.
             changes += self._change(slot, self.now - (self.counted - due), heard)
+        # Arrivals put off what is due; what they make due anew they enter here themselves.
+        self._earliest = int(self.due.min(initial=NEVER))
         return changes
 
     def arrive(self, received: int, points: Int64s, times: Int64s) -> list[tuple[int, Change]]:
         """Readings of these points (numbers of `self.points`, -1 = none) with these event times arrived."""
         judged = points >= 0
-        newest = np.full(len(self.points), -NEVER, np.int64)
-        np.maximum.at(newest, points[judged], times[judged])
-        fresh = received - newest[self.row_point] <= self.delay
-        self.due[fresh] = self.counted + self.delay[fresh]
-        self.heard[fresh] = received
-        returned = np.flatnonzero(fresh & self.active)
-        self.active[fresh] = False
+        numbers, place = np.unique(points[judged], return_inverse=True)
+        newest = np.full(len(numbers), -NEVER, np.int64)
+        np.maximum.at(newest, place, times[judged])
+        rows, of = self._rows_of(numbers)
+        rows = rows[received - newest[of] <= self.delay[rows]]
+        self.due[rows] = self.counted + self.delay[rows]
+        self.heard[rows] = received
+        returned = np.sort(rows[self.active[rows]])
+        self.active[rows] = False
+        self._earliest = min(self._earliest, int(self.due[returned].min(initial=NEVER)))
         slots = dict.fromkeys(self.slot[returned].tolist())
         return [pair for slot in slots for pair in self._change(slot, received, received)]
+
+    def _rows_of(self, numbers: Int64s) -> tuple[Int64s, Int64s]:
+        """The rows of these points, and for each the index of its point in `numbers`."""
+        if self._order is None:
+            self._order = np.argsort(self.row_point, kind="stable").astype(np.int64)
+            self._first = np.searchsorted(self.row_point[self._order], np.arange(len(self.points) + 1))
+        first, length = self._first[numbers], self._first[numbers + 1] - self._first[numbers]
+        of = np.repeat(np.arange(len(numbers)), length)
+        before = np.cumsum(length) - length
+        return self._order[first[of] + np.arange(len(of)) - before[of]], of
 
     def _change(self, slot: int, at: int, since: int) -> list[tuple[int, Change]]:
         rows = np.flatnonzero(self.slot == slot)

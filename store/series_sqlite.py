@@ -64,6 +64,10 @@ class SqliteSeriesStore:
         self._ids.update({(batch.site, name): number for name, number in zip(batch.points, ids, strict=True)})
         return AppendResult(stored, len(batch) - stored - collisions, collisions)
 
+    def append_all(self, batches: Sequence[ReadingBatch]) -> list[AppendResult]:
+        """As `append` for each, in order."""
+        return [self.append(batch) for batch in batches]
+
     def read(self, site: str, point: str, start: int, end: int, limit: int | None = None) -> Series:
         """Readings with start <= time < end in ascending time; at most `limit`, the earliest first."""
         with self._reading() as connection:

@@ -14,9 +14,9 @@ from domain.records import AppendResult, Refused
 from domain.times import HOUR, MINUTE
 from store.influx import influxql
 from store.influx.answers import Table
-from store.influx.connection import Connection
+from store.influx.connection import Refused as RefusedLine
 from store.influx.lines import UnwritableError, reading_fields
-from store.influx.newest import Newest
+from store.influx.newest import NOTHING_STORED, Newest
 from store.influx.placing import MARGIN, Held, Placed, Shelf, Wanted
 
 COLLISION = "time_collision"
@@ -26,31 +26,36 @@ MOST_NAMED_POINTS = 100  # beyond it a query asks for all points of the metric
 
 
 class Append:
-    """One batch on its way. `heads`: what a line of each of the batch's points begins with; None where the name cannot
-    be written."""
+    """One batch on its way: `lines` first, then `result` with what the server refused of them.
+
+    `query` asks the server, which must know everything that was sent before. `heads`: what a line of each of the
+    batch's points begins with; None where the name cannot be written.
+    """
 
     def __init__(
-        self, batch: ReadingBatch, connection: Connection, newest: Newest, heads: Sequence[str | None]
+        self, batch: ReadingBatch, query: Callable[[str], list[Table]], newest: Newest, heads: Sequence[str | None]
     ) -> None:
-        self._batch, self._connection, self._newest, self._heads = batch, connection, newest, heads
+        self._batch, self._query, self._newest, self._heads = batch, query, newest, heads
         self._refused: list[Refused] = []
+        self._rows = np.zeros(0, np.int64)
+        self._moved: dict[int, Placed] = {}
+        self._duplicates = 0
 
-    def run(self) -> AppendResult:
-        """Store what is not stored yet. StoreUnavailableError, StoreRefusedError: not known to be stored."""
-        rows, moved = self._plan()
-        duplicates = len(self._batch) - len(rows) - len(self._refused)
-        rows, lines = self._lines(rows, moved)
-        refused = [Refused(int(rows[index]), said) for index, said in self._connection.write(lines)]
-        if refused:
-            lost = {one.row for one in refused}
-            rows = np.array([row for row in rows.tolist() if row not in lost], np.int64)
-            moved = {row: one for row, one in moved.items() if row not in lost}
-        self._remember(rows, moved)
-        self._refused += refused
-        collisions = sum(1 for row in rows.tolist() if row in moved) if moved else 0
-        return AppendResult(
-            len(rows) - collisions, duplicates, collisions, tuple(sorted(self._refused, key=lambda one: one.row))
-        )
+    def lines(self) -> list[str]:
+        """A line for each row that is not stored yet; the memory of newest times takes them as stored from now on."""
+        rows, self._moved = self._plan()
+        self._duplicates = len(self._batch) - len(rows) - len(self._refused)
+        self._rows, lines = self._lines(rows, self._moved)
+        return lines
+
+    def result(self, refused: Sequence[RefusedLine]) -> AppendResult:
+        """What became of the batch; `refused` are those of its lines that the server refused."""
+        lost = {int(self._rows[index]): said for index, said in refused}
+        self._refused += [Refused(row, said) for row, said in lost.items()]
+        written = set(self._rows.tolist()).difference(lost) if self._moved else set()
+        collisions = sum(1 for row in self._moved if row in written)
+        stored = len(self._rows) - len(lost) - collisions
+        return AppendResult(stored, self._duplicates, collisions, tuple(sorted(self._refused, key=lambda one: one.row)))
 
     def _plan(self) -> tuple[Int64s, dict[int, Placed]]:
         """The rows to write, ascending; and where those go that cannot stay at their own time."""
@@ -65,23 +70,33 @@ class Append:
         if not old:
             return rows, {}
         placed = self._beside_what_is_stored(np.flatnonzero(np.isin(batch.point, old)).tolist())
+        self._remember_moved(placed)
         rows = np.sort(np.concatenate([rows, np.array([one.row for one in placed], np.int64)]))
         return rows, {one.row: one for one in placed if one.asked is not None}
 
     def _points_to_look_at(self, skipped: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[int]:
-        """Points with a row that is not newer than all that they have, or with two rows at one time."""
-        batch = self._batch
+        """Points with a row that is not newer than all that they have, or with two rows at one time. The memory of
+        newest times then knows those of the batch."""
+        batch, nothing = self._batch, NOTHING_STORED
         first = np.full(len(batch.points), np.iinfo(np.int64).max, np.int64)
         np.minimum.at(first, batch.point, batch.time)
-        known = np.array(
-            [first[number] if skipped[number] else self._newest.of(name) for number, name in enumerate(batch.points)],
-            np.int64,
-        )
-        looked_at = (first <= known) & ~skipped
+        last = np.full(len(batch.points), nothing, np.int64)
+        np.maximum.at(last, batch.point, batch.time)
+        asked = [name for name, no in zip(batch.points, skipped.tolist(), strict=True) if not no]
+        known = np.full(len(batch.points), nothing, np.int64)
+        known[~skipped] = self._newest.of(asked)
+        self._newest.stored(asked, np.maximum(known, last)[~skipped].tolist())
+        looked_at = first <= known
         looked_at[_crowded(batch)] = True
-        present = np.zeros(len(batch.points), bool)
-        present[batch.point] = True
-        return np.flatnonzero(looked_at & present & ~skipped).tolist()
+        return np.flatnonzero(looked_at & (last > nothing) & ~skipped).tolist()
+
+    def _remember_moved(self, placed: Sequence[Placed]) -> None:
+        """A reading that was moved may be the newest of its point now."""
+        points = self._batch.points
+        for one in placed:
+            name = points[self._batch.point[one.row]]
+            if one.asked is not None and one.time > self._newest.of([name])[0]:
+                self._newest.stored([name], [one.time])
 
     def _beside_what_is_stored(self, rows: Sequence[int]) -> list[Placed]:
         batch = self._batch
@@ -114,7 +129,7 @@ class Append:
 
     def _held(self, metric: str, names: Sequence[str], start: int, end: int) -> dict[str, list[Held]]:
         asked = names if len(names) <= MOST_NAMED_POINTS else ()
-        tables = self._connection.query(influxql.held(metric, self._batch.site, asked, start, end))
+        tables = self._query(influxql.held(metric, self._batch.site, asked, start, end))
         return {table.tags.get("point", ""): list(_held_rows(table)) for table in tables}
 
     def _lines(self, rows: Int64s, moved: Mapping[int, Placed]) -> tuple[Int64s, list[str]]:
@@ -151,15 +166,6 @@ class Append:
             return f"{reading_fields(value, quality, batch.received, text, None, 0)} {batch.time[row]}"
         text = f"{COLLISION}: {text}" if text else COLLISION
         return f"{reading_fields(value, moved.quality, batch.received, text, moved.asked, quality)} {moved.time}"
-
-    def _remember(self, rows: Int64s, moved: Mapping[int, Placed]) -> None:
-        batch = self._batch
-        last = np.full(len(batch.points), np.iinfo(np.int64).min, np.int64)
-        np.maximum.at(last, batch.point[rows], batch.time[rows])
-        for row, one in moved.items():
-            last[batch.point[row]] = max(last[batch.point[row]], one.time)
-        for number in np.unique(batch.point[rows]).tolist():
-            self._newest.stored(batch.points[number], int(last[number]))
 
 
 def _crowded(batch: ReadingBatch) -> Int64s:

@@ -3,10 +3,10 @@
 Remembers the newest stored time of each point of a site, so that the common case (new readings) costs no query. The
 memory is trusted only while this process keeps appending: another worker may write for the site once this one's lease
 was released or ran out, so after `TRUST_SECONDS` without an append, and after every failed one, it is learned again
-from the store.
+from the store. A time that is too new (its row was refused) costs a query and nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 TRUST_SECONDS = 1.0  # well below the lease of a site's worker (15 s)
 NOTHING_STORED = -(2**63)
@@ -17,26 +17,29 @@ class Newest:
 
     def __init__(self, learn: Callable[[str], dict[str, int]], monotonic: Callable[[], float]) -> None:
         self._learn, self._monotonic = learn, monotonic
-        self._times: dict[str, dict[str, int]] = {}
+        self._times: dict[str, int] = {}
+        self._learned: set[str] = set()
         self._trusted_until = 0.0
 
     def begin(self) -> None:
         """An append begins: forget what is too old to be trusted."""
         if self._monotonic() > self._trusted_until:
-            self._times.clear()
+            self.forget()
 
-    def of(self, point: str) -> int:
-        """The newest stored time of the point."""
-        metric = point.partition("/")[2]
-        known = self._times.get(metric)
-        if known is None:
-            known = self._times[metric] = self._learn(metric)
-        return known.get(point, NOTHING_STORED)
+    def of(self, points: Sequence[str]) -> list[int]:
+        """The newest stored time of each point."""
+        times = self._times
+        try:
+            return [times[point] for point in points]
+        except KeyError:
+            for metric in {point.partition("/")[2] for point in points if point not in times} - self._learned:
+                times.update(self._learn(metric))
+                self._learned.add(metric)
+            return [times.get(point, NOTHING_STORED) for point in points]
 
-    def stored(self, point: str, time: int) -> None:
-        """A reading of the point was stored."""
-        known = self._times[point.partition("/")[2]]
-        known[point] = max(time, known.get(point, NOTHING_STORED))
+    def stored(self, points: Iterable[str], times: Iterable[int]) -> None:
+        """The newest time of each of these points, of which `of` was asked, is now that one."""
+        self._times.update(zip(points, times, strict=True))
 
     def end(self) -> None:
         """The append succeeded: the memory holds for another while."""
@@ -45,3 +48,4 @@ class Newest:
     def forget(self) -> None:
         """An append failed: what the server took of it is not known."""
         self._times.clear()
+        self._learned.clear()

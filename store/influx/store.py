@@ -16,12 +16,13 @@ from domain.readings import QualityCode
 from domain.records import AppendResult, Latest, Series, Windows
 from store.influx import influxql
 from store.influx.address import InfluxAddress
-from store.influx.answers import Cell
+from store.influx.answers import Cell, Table
 from store.influx.append import Append
-from store.influx.connection import Connection
+from store.influx.connection import Connection, Refused
+from store.influx.flight import Flight
 from store.influx.gaps import add_gaps, delete_ended_gaps, gaps_of, read_gaps
 from store.influx.heads import Heads
-from store.influx.newest import Newest
+from store.influx.newest import TRUST_SECONDS, Newest
 from store.influx.purge import Purge, read_summaries, read_windows
 from store.summaries import SUMMARY_STEP, together
 
@@ -44,6 +45,7 @@ class InfluxSeriesStore:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = Connection(address)
+        self._flight = Flight(self._connection)
         self._areas, self._monotonic = areas, monotonic
         self._write_lock = threading.Lock()
         self._newest: dict[str, Newest] = {}
@@ -52,19 +54,51 @@ class InfluxSeriesStore:
     def append(self, batch: ReadingBatch) -> AppendResult:
         """Store the rows durably and idempotently; see `domain.ports.SeriesStore.append`. Rows that InfluxDB cannot
         keep come back as `refused`; all others are stored."""
-        if len(batch) == 0:
-            return AppendResult(0, 0, 0)
+        return self.append_all((batch,))[0]
+
+    def append_all(self, batches: Sequence[ReadingBatch]) -> list[AppendResult]:
+        """As `append` for each, in order; the lines of the next one are made while the server takes those before."""
+        results: list[AppendResult] = []
         with self._write_lock:
-            newest = self._newest_of(batch.site)
-            newest.begin()
             try:
-                heads = self._heads.of(batch.site, batch.points, self._areas(batch.site))
-                done = Append(batch, self._connection, newest, heads).run()
+                for batch in batches:
+                    self._append(batch, results.append)
+                self._flight.land()
             except BaseException:
-                newest.forget()
+                self._flight.abandon()
+                for newest in self._newest.values():
+                    newest.forget()
                 raise
+        return results
+
+    def _append(self, batch: ReadingBatch, done: Callable[[AppendResult], None]) -> None:
+        """Send the batch on its way; `done` is told when it arrived."""
+        if not len(batch):
+            self._flight.land()
+            done(AppendResult(0, 0, 0))
+            return
+        newest, lines = self._newest_of(batch.site), None
+        heads = self._heads.of(batch.site, batch.points, self._areas(batch.site))
+        while lines is None:
+            newest.begin()
+            one = Append(batch, self._ask, newest, heads)
+            lines = one.lines()
+            planned = self._monotonic()
+            self._flight.land()
+            if self._monotonic() - planned > TRUST_SECONDS:  # the one before was long on its way: look again
+                newest.forget()
+                lines = None
+
+        def landed(refused: list[Refused]) -> None:
             newest.end()
-        return done
+            done(one.result(refused))
+
+        self._flight.begin(lines, landed)
+
+    def _ask(self, text: str) -> list[Table]:
+        """What the server answers once it has everything that was sent."""
+        self._flight.land()
+        return self._connection.query(text)
 
     def read(self, site: str, point: str, start: int, end: int, limit: int | None = None) -> Series:
         """Readings with start <= time < end in ascending time; at most `limit`, the earliest first."""
@@ -133,6 +167,8 @@ class InfluxSeriesStore:
 
     def close(self) -> None:
         """Close every connection."""
+        with self._write_lock:
+            self._flight.close()
         self._connection.close()
 
     def _newest_of(self, site: str) -> Newest:
@@ -141,6 +177,7 @@ class InfluxSeriesStore:
         return self._newest[site]
 
     def _newest_times(self, site: str, metric: str) -> dict[str, int]:
+        self._flight.land()
         return {row.point: row.time for row in self._latest(site, metric)}
 
     def _latest(self, site: str, metric: str) -> Iterator[Latest]:

@@ -111,6 +111,23 @@ def test_appending_the_same_batch_again_stores_nothing_more(store: SeriesStore) 
     assert store.count("school") == 3
 
 
+def test_batches_appended_together_meet_as_if_they_came_one_after_the_other(store: SeriesStore) -> None:
+    batches = [
+        batch(reading(0, 4.0), reading(60, 4.5)),
+        batch(),
+        batch(reading(60, 4.5), reading(120, 5.0)),
+        batch(reading(60, 9.0), reading(61, 7.0), reading(180, 6.0)),
+    ]
+    found = [(one.stored, one.duplicates, one.collisions) for one in store.append_all(batches)]
+    assert found == [(2, 0, 0), (0, 0, 0), (1, 1, 0), (2, 0, 1)]
+    assert [(time, value) for time, value, _, _ in rows(store)] == [
+        (0, 4.0), (60, 4.5), (61, 7.0), (62, 9.0), (120, 5.0), (180, 6.0),
+    ]  # fmt: skip
+    assert [one.stored for one in store.append_all(batches)] == [0, 0, 0, 0]
+    assert store.append_all([]) == []
+    assert store.count("school") == 6
+
+
 def test_a_reading_twice_in_one_batch_is_a_duplicate(store: SeriesStore) -> None:
     assert result(store, reading(0, 4.0), reading(0, 4.0), reading(0, 4.0)) == (1, 2, 0)
     assert rows(store) == [(0, 4.0, "good", "")]

@@ -321,6 +321,9 @@ class FakeSeries:
         stored = len(self.rows) - before
         return AppendResult(stored - len(self.refuses), len(batch) - stored, 0, self.refuses)
 
+    def append_all(self, batches: Sequence[ReadingBatch]) -> list[AppendResult]:
+        return [self.append(batch) for batch in batches]
+
     def add_gaps(self, site: str, gaps: Sequence[Gap]) -> None:
         self.kept_gaps.extend(gap for gap in gaps if gap not in self.kept_gaps)
 

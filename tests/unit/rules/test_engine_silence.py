@@ -36,6 +36,16 @@ def arrive(engine: Engine, minute: float, event_minute: float, value: float = 4.
     return engine.feed(batch_of("school", T0 + round(minute * MINUTE), rows))
 
 
+def test_silence_that_ended_and_came_back_is_raised_again() -> None:
+    engine = engine_with(silence_rules())
+    arrive(engine, 0, 0)
+    assert said(engine.clock(T0 + 16 * MINUTE, True)) == [("raise", 15)]
+    assert engine.clock(T0 + 17 * MINUTE, True) == []
+    assert said(arrive(engine, 20, 20)) == [("clear", 20)]
+    assert engine.clock(T0 + 35 * MINUTE, True) == []
+    assert said(engine.clock(T0 + 35 * MINUTE + 1, True)) == [("raise", 35)]
+
+
 def test_no_data_is_raised_when_nothing_arrived_for_the_delay() -> None:
     engine = engine_with(silence_rules())
     arrive(engine, 0, 0)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from domain.batch import ReadingBatch, batch_of
 from domain.readings import Reading
+from domain.records import AppendResult
+from store.influx.answers import Table
 from store.influx.append import LONGEST_STRETCH, STRETCH_GAP, Append, stretches
 from store.influx.heads import Heads
 from store.influx.newest import NOTHING_STORED, TRUST_SECONDS, Newest
@@ -93,15 +95,12 @@ def test_newest_times_are_learned_once_and_kept_while_appends_go_on() -> None:
     newest = Newest(learn, lambda: now[0])
     for _ in range(5):
         newest.begin()
-        assert newest.of("a/temperature") >= 7
-        assert newest.of("b/temperature") == NOTHING_STORED
-        newest.stored("a/temperature", 9)
+        assert newest.of(["a/temperature", "b/temperature"]) in ([7, NOTHING_STORED], [9, NOTHING_STORED])
+        newest.stored(["a/temperature"], [9])
         newest.end()
         now[0] += TRUST_SECONDS
     assert learned == ["temperature"]
-    assert newest.of("a/temperature") == 9
-    newest.stored("a/temperature", 3)
-    assert newest.of("a/temperature") == 9
+    assert newest.of(["a/temperature"]) == [9]
 
 
 @pytest.mark.parametrize("why", ["pause", "failure"])
@@ -114,14 +113,14 @@ def test_after_a_pause_or_a_failure_they_are_learned_again(why: str) -> None:
 
     newest = Newest(learn, lambda: now[0])
     newest.begin()
-    newest.of("a/power")
+    newest.of(["a/power"])
     newest.end()
     if why == "pause":
         now[0] += TRUST_SECONDS + 0.1
     else:
         newest.forget()
     newest.begin()
-    newest.of("a/power")
+    newest.of(["a/power"])
     assert learned == ["power", "power"]
 
 
@@ -146,7 +145,7 @@ class CountingConnection:
         self.lines += lines
         return []
 
-    def query(self, text: str) -> list[object]:
+    def query(self, text: str) -> list[Table]:
         self.queries.append(text)
         return []
 
@@ -155,8 +154,13 @@ def heads(batch: ReadingBatch) -> list[str | None]:
     return Heads().of(batch.site, batch.points, {"a": "kitchen"})
 
 
+def appended(batch: ReadingBatch, connection: CountingConnection, newest: Newest) -> AppendResult:
+    one = Append(batch, connection.query, newest, heads(batch))
+    return one.result(connection.write(one.lines()))
+
+
 def append(batch: ReadingBatch, connection: CountingConnection, newest: Newest) -> tuple[int, int, int, int]:
-    done = Append(batch, connection, newest, heads(batch)).run()  # type: ignore[arg-type]  # stands in for it
+    done = appended(batch, connection, newest)
     return done.stored, done.duplicates, done.collisions, len(done.refused)
 
 
@@ -180,11 +184,19 @@ def test_two_rows_at_one_time_are_looked_at_even_when_they_are_new() -> None:
     assert connection.lines[1].endswith('text="time_collision",asked=5,was=0 6')
 
 
+def test_a_moved_row_is_the_newest_of_its_point_from_then_on() -> None:
+    connection, newest = CountingConnection(), Newest(lambda _: {}, lambda: 0.0)
+    append(batch_of("s", 0, [Reading("a/x", 5, 1.0), Reading("a/x", 5, 2.0)]), connection, newest)
+    assert newest.of(["a/x"]) == [6]
+    append(batch_of("s", 0, [Reading("a/x", 6, 3.0)]), connection, newest)
+    assert len(connection.queries) == 2, "what is not newer than it is looked at"
+
+
 def test_rows_that_cannot_be_written_come_back_and_the_others_are_stored() -> None:
     connection, newest = CountingConnection(), Newest(lambda _: {}, lambda: 0.0)
     rows = [Reading("a/x", 5, float("inf")), Reading("a\n/x", 5, 1.0), Reading("a/x", 6, 1.0), Reading("plain", 7, 1.0)]
     batch = batch_of("s", 0, rows)
-    done = Append(batch, connection, newest, heads(batch)).run()  # type: ignore[arg-type]  # stands in for it
+    done = appended(batch, connection, newest)
     assert (done.stored, done.duplicates, done.collisions) == (1, 0, 0)
     assert [one.row for one in done.refused] == [0, 1, 3]
     assert len(connection.lines) == 1

@@ -18,6 +18,7 @@ from domain.records import DeadLetter, Discovery, Position
 from domain.times import MINUTE
 from ingest.admission import Admission
 from ingest.clocks import ClockNote, ClockWatch
+from ingest.express import Express
 from ingest.inbox import Inbound
 from ingest.letters import letter, part_letter, record_letters
 from ingest.positions import Positions, Ruling, Turn
@@ -111,10 +112,14 @@ class Acceptor:
         self._births: dict[str, bytes] = {}
         self._reached: dict[str, int] = {}
         self._strangers = len(self._owners)
+        self.express = Express(
+            self._admission, self._positions, self._owners, self._reached, self.clocks, limits.future
+        )
 
     def configure(self, points: Mapping[str, Point]) -> None:
         """The catalogue's points from now on."""
         self._points = points
+        self.express.configure(points)
         self._admission.expect(point.agent for point in points.values() if point.agent)
         self._strangers = sum(name not in points for name in self._owners)
 

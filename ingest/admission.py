@@ -26,6 +26,10 @@ class Admission:
         """The catalogue names these."""
         self._known.update(agents)
 
+    def knows(self, agent: str) -> bool:
+        """Whether the agent is not new."""
+        return agent in self._known
+
     def admit(self, agent: str, now: int) -> bool:
         """Whether the agent is heard; a new one is known from then on."""
         if agent in self._known:

@@ -3,15 +3,16 @@
 Decides when a batch is large or old enough. Rows keep the order of arrival; each pack has its `Span`. It does no I/O.
 """
 
-from collections.abc import Sequence
+from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-
-from domain.batch import Gap, ReadingBatch, Span
+from domain.batch import ReadingBatch
 from domain.records import DeadLetter, Discovery, Position
-from ingest.accept import Outcome, TakenPack
+from ingest.accept import Outcome
+from ingest.clocks import ClockNote
+from ingest.express import Express
 from ingest.inbox import Ack, Inbound
+from ingest.open_batch import OpenBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +46,44 @@ class Batcher:
         self._clear()
 
     def _clear(self) -> None:
-        self.messages: list[Inbound] = []
-        self._rows = 0
         self._since: int | None = None
-        self._packs: list[TakenPack] = []
-        self._gaps: list[Gap] = []
-        self._letters: list[DeadLetter] = []
-        self._discoveries: dict[str, Discovery] = {}
-        self._owners: dict[str, str] = {}
-        self._births: dict[str, bytes] = {}
-        self._statuses: list[tuple[str, bool, str]] = []
-        self._positions: dict[str, Position] = {}
-        self._answers: dict[str, Position] = {}
+        self._open = OpenBatch()
+
+    @property
+    def messages(self) -> list[Inbound]:
+        """Those of the batch so far."""
+        return self._open.messages
+
+    def take(self, express: Express, waiting: deque[Inbound], now: int) -> list[ClockNote]:
+        """Take what goes the quick way from the front of `waiting`; what was learned of agents' clocks."""
+        notes = express.take(waiting, now, self._open, self._most)
+        if self._since is None and self._open.messages:
+            self._since = now
+        return notes
 
     def add(self, message: Inbound, outcome: Outcome, now: int) -> None:
         """Take what the message changes; the message itself is kept for its acknowledgement."""
         if self._since is None:
             self._since = now
-        self.messages.append(message)
-        if outcome.pack is not None:
-            self._packs.append(outcome.pack)
-            self._rows += len(outcome.pack.rows)
-        self._gaps.extend(outcome.gaps)
-        self._letters.extend(outcome.letters)
-        self._discoveries.update((found.point, found) for found in outcome.discoveries)
-        self._owners.update(outcome.owners)
-        self._births.update(outcome.births)
-        self._statuses.extend(outcome.statuses)
+        batch = self._open
+        batch.messages.append(message)
+        if (pack := outcome.pack) is not None:
+            batch.add_pack(pack.agent, pack.rows, pack.upto, pack.boot, pack.seq)
+        batch.gaps.extend(outcome.gaps)
+        batch.letters.extend(outcome.letters)
+        batch.discoveries.update((found.point, found) for found in outcome.discoveries)
+        batch.owners.update(outcome.owners)
+        batch.births.update(outcome.births)
+        batch.statuses.extend(outcome.statuses)
         if outcome.position is not None:
-            self._positions[outcome.position.agent] = outcome.position
+            batch.positions[outcome.position.agent] = outcome.position
         if outcome.answer is not None:
-            self._answers[outcome.answer.agent] = outcome.answer
+            batch.answers[outcome.answer.agent] = outcome.answer
 
     def ready(self, now: int) -> bool:
         """Whether the batch should be sealed now."""
         return self._since is not None and (
-            self._rows >= self._most or now - self._since >= self._wait or now < self._since
+            len(self._open.rows) >= self._most or now - self._since >= self._wait or now < self._since
         )
 
     @property
@@ -90,49 +93,19 @@ class Batcher:
 
     def seal(self, received: int) -> Sealed:
         """The batch as of `received`; the next one begins empty."""
+        batch = self._open
         sealed = Sealed(
-            _columns(self._site, received, self._packs, self._gaps),
-            len(self._packs),
-            tuple(self._positions.values()),
-            tuple(self._letters),
-            tuple(self._discoveries.values()),
-            tuple(self._owners.items()),
-            tuple(self._births.items()),
-            tuple(self._statuses),
-            tuple(self._answers.values()),
-            tuple(message.ack for message in self.messages if message.ack is not None),
-            tuple(message.letter for message in self.messages if message.letter),
+            batch.columns(self._site, received),
+            len(batch.spans),
+            tuple(batch.positions.values()),
+            tuple(batch.letters),
+            tuple(batch.discoveries.values()),
+            tuple(batch.owners.items()),
+            tuple(batch.births.items()),
+            tuple(batch.statuses),
+            tuple(batch.answers.values()),
+            tuple([message.ack for message in batch.messages if message.ack is not None]),
+            tuple([message.letter for message in batch.messages if message.letter]),
         )
         self._clear()
         return sealed
-
-
-def _columns(site: str, received: int, packs: Sequence[TakenPack], gaps: Sequence[Gap]) -> ReadingBatch | None:
-    if not packs and not gaps:
-        return None
-    names: dict[str, int] = {}
-    spans: list[Span] = []
-    texts: dict[int, str] = {}
-    point = [np.empty(0, np.int32)]
-    start = 0
-    for pack in packs:
-        rows = pack.rows
-        index = np.array([names.setdefault(name, len(names)) for name in rows.names], np.int32)
-        if len(rows):
-            point.append(index[rows.point])
-        texts.update((start + row, text) for row, text in rows.texts.items())
-        spans.append(Span(pack.agent, start, start + len(rows), pack.upto, pack.boot, pack.seq))
-        start += len(rows)
-    every = [pack.rows for pack in packs]
-    return ReadingBatch(
-        site,
-        received,
-        tuple(names),
-        np.concatenate(point),
-        np.concatenate([np.empty(0, np.int64), *(rows.time for rows in every)]),
-        np.concatenate([np.empty(0, np.float64), *(rows.value for rows in every)]),
-        np.concatenate([np.empty(0, np.uint8), *(rows.quality for rows in every)]),
-        tuple(spans),
-        tuple(gaps),
-        texts,
-    )

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from domain.times import SECOND
-from ingest.packets import DISCONNECT, PINGREQ, Packet, ProtocolError, Reader, connect
+from ingest.packets import DISCONNECT, PINGREQ, Packet, ProtocolError, Published, Reader, connect
 from ingest.settings import BrokerAddress
 from ingest.tls import context_of
 
@@ -89,6 +89,13 @@ class Connection:
             packet = self._reader.next()
             self.drained = packet is None
             return packet
+        except ProtocolError as error:
+            raise LostError(f"the broker does not speak MQTT 3.1.1: {error}") from error
+
+    def publishes(self, most: int) -> list[Published]:
+        """At most `most` messages that have arrived, up to the first packet that `next` must look at. LostError."""
+        try:
+            return self._reader.publishes(most)
         except ProtocolError as error:
             raise LostError(f"the broker does not speak MQTT 3.1.1: {error}") from error
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import structlog
 
-from domain.reasons import DeadReason
 from domain.times import SECOND
 from ingest.backoff import Backoff
 from ingest.connection import Connection, LostError
@@ -41,8 +40,7 @@ from ingest.packets import (
 from ingest.settings import IngestSettings, broker_address
 from ingest.tls import context_of
 from wire.messages import MAX_MESSAGE_BYTES
-from wire.rejection import Rejection
-from wire.topics import Kind, Topic, ingest_filters, parse_topic
+from wire.topics import Kind, Topic, TopicReader, ingest_filters
 
 READS_PER_TURN = 512  # packets, before the mailbox and acknowledgements get their turn
 PUBLISHED_PER_TURN = 100
@@ -65,13 +63,14 @@ _log = structlog.get_logger()
 
 
 class Consumer:
-    """Meets `ingest.site_session.Link`. All but `run` may be called from any thread."""
+    """Meets `ingest.link.Link`. All but `run` may be called from any thread."""
 
     def __init__(self, settings: IngestSettings, inbox: Inbox, mailbox: Mailbox, counters: Counters) -> None:
         self._address = broker_address(settings)
         context_of(self._address)  # a file that cannot be used is told before anything runs
         self._inbox, self._mailbox, self._counters = inbox, mailbox, counters
         self._client_id, self._keepalive = f"caretaker-{settings.worker}", settings.keepalive
+        self._topics = TopicReader()
         self._connection: Connection | None = None
         self._generation = 0
         self._accepted = self._subscribed = False
@@ -195,13 +194,18 @@ class Consumer:
         room = self._inbox.room
         try:
             for _ in range(READS_PER_TURN):
-                if self._accepted and len(messages) >= room:
+                most = (min(room, READS_PER_TURN) if self._accepted else READS_PER_TURN) - len(messages)
+                if most <= 0:
+                    return
+                arrived = connection.publishes(most)
+                self._hear(connection, arrived, messages)
+                if len(arrived) == most:
                     return
                 packet = connection.next()
                 if packet is None:
                     return
-                if packet.type == PUBLISH:
-                    messages.append(self._message(connection, published(packet)))
+                if packet.type == PUBLISH:  # one with a fault
+                    self._hear(connection, (published(packet),), messages)
                 else:
                     self._answer(connection, packet)
         except ProtocolError as error:
@@ -211,19 +215,20 @@ class Consumer:
                 self._counters.add(Count.ELSEWHERE, len(refused))
                 self.acknowledge([message.ack for message in refused if message.ack is not None])
 
-    def _message(self, connection: Connection, message: Published) -> Inbound:
-        """The message for the inbox; acknowledged now when a receipt stands for it."""
-        topic: Topic | Rejection
-        try:
-            text = message.topic.decode()
-            topic = parse_topic(text)
-        except UnicodeDecodeError as error:
-            text, topic = "", Rejection(DeadReason.BAD_TOPIC, f"the topic is not UTF-8: {error.reason}")
-        ack = Ack(self._generation, message.mid, message.qos) if message.qos else None
-        if ack is not None and isinstance(topic, Topic) and topic.kind is Kind.READINGS:
-            connection.send(puback(message.mid))
+    def _hear(self, connection: Connection, arrived: Sequence[Published], messages: list[Inbound]) -> None:
+        """Add the messages for the inbox; what a receipt stands for is acknowledged now."""
+        read, generation, acks = self._topics.read, self._generation, []
+        for message in arrived:
+            text, topic = read(message.topic)
             ack = None
-        return Inbound(text, topic, message.payload[:KEPT_BYTES], message.size, message.retained, ack)
+            if message.qos:
+                if isinstance(topic, Topic) and topic.kind is Kind.READINGS:
+                    acks.append(puback(message.mid))
+                else:
+                    ack = Ack(generation, message.mid, message.qos)
+            messages.append(Inbound(text, topic, message.payload[:KEPT_BYTES], message.size, message.retained, ack))
+        if acks:
+            connection.send(b"".join(acks))
 
     def _answer(self, connection: Connection, packet: Packet) -> None:
         """Everything but messages. LostError when the broker refuses."""

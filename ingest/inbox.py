@@ -8,7 +8,9 @@ and then the agents hold what they have; one read may still go beyond the bound.
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import groupby
+
+import msgspec
 
 from wire.rejection import Rejection
 from wire.topics import ROOT, Topic
@@ -16,8 +18,7 @@ from wire.topics import ROOT, Topic
 STRAY = ""  # the queue of messages that belong to no site
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(msgspec.Struct, frozen=True, gc=False):
     """A message that still has to be acknowledged, on the connection (`generation`) that brought it."""
 
     generation: int
@@ -25,8 +26,7 @@ class Ack:
     qos: int
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True, gc=False):
     """One message from the broker. `size` is the payload's true length; `payload` may be cut when it is too large.
 
     `letter` is the id of the dead letter that is replayed (0: none), which was first received at `first_received`.
@@ -76,20 +76,17 @@ class Inbox:
 
     def put_all(self, messages: Sequence[Inbound]) -> list[Inbound]:
         """Add messages in order, each to the queue of its site; those of closed sites come back."""
-        refused = []
+        refused: list[Inbound] = []
         with self._lock:
-            touched = set()
-            for message in messages:
-                site = site_of(message)
+            for site, run in groupby(messages, site_of):
                 if site in self._closed:
-                    refused.append(message)
+                    refused += run
                     continue
                 key = site if site in self._queues else STRAY
-                self._queues[key].append(message)
-                self._messages += 1
-                self._bytes += len(message.payload)
-                touched.add(key)
-            for key in touched:
+                added = list(run)
+                self._queues[key] += added
+                self._messages += len(added)
+                self._bytes += sum([len(message.payload) for message in added])
                 self._arrived[key].notify()
         return refused
 
@@ -109,7 +106,7 @@ class Inbox:
                 self._arrived[site].wait(seconds)
             taken = [queue.popleft() for _ in range(min(most, len(queue)))]
             self._messages -= len(taken)
-            self._bytes -= sum(len(message.payload) for message in taken)
+            self._bytes -= sum([len(message.payload) for message in taken])
             return taken
 
     @property

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+import msgspec
+
 MOST_KEPT = 512 * 1024  # bytes of one packet; of a larger one the beginning is kept
 LARGEST = 268_435_455  # MQTT 3.1.1 section 2.2.3
 
@@ -33,6 +35,8 @@ class Type(IntEnum):
     DISCONNECT = 14
 
 
+_QOS_1 = 2  # in the flags of a PUBLISH (section 3.3.1.2)
+_QOS = 6  # both bits of it
 PUBLISH = 3  # as a plain number, for the path that every message takes
 PINGREQ = bytes((Type.PINGREQ << 4, 0))
 DISCONNECT = bytes((Type.DISCONNECT << 4, 0))
@@ -47,7 +51,7 @@ class Packet(NamedTuple):
     size: int
 
 
-class Published(NamedTuple):
+class Published(msgspec.Struct, frozen=True, gc=False):
     """A PUBLISH: `topic` in its raw bytes, `mid` 0 for QoS 0, `size` the payload's length before it was cut."""
 
     topic: bytes
@@ -99,6 +103,39 @@ class Reader:
         self._skip = end - len(rest)
         self._at = len(rest)
         return Packet(head >> 4, head & 15, rest[at : at + MOST_KEPT], size)
+
+    def publishes(self, most: int) -> list[Published]:
+        """The messages of QoS 0 and 1 that come next, at most `most`: up to a packet that is something else, is not
+        complete, or has a fault, all of which are left to `next` and `published`."""
+        rest, at, have = self._rest, self._at, len(self._rest)
+        found: list[Published] = []
+        while len(found) < most and have - at > 1 and rest[at] >> 4 == PUBLISH:
+            head, size, body = rest[at], rest[at + 1], at + 2
+            if size > 127:
+                length = _length(rest, at + 1)
+                if length is None:
+                    break
+                size, body = length
+            end = body + size
+            payload = body + 2
+            if end > have or payload > end:
+                break
+            topic = payload
+            payload = end_of_topic = payload + (rest[body] << 8 | rest[body + 1])
+            mid, qos = 0, head & _QOS
+            if qos:
+                payload += 2
+                if qos != _QOS_1 or payload > end:
+                    break
+                mid = rest[payload - 2] << 8 | rest[payload - 1]
+            elif payload > end:
+                break
+            found.append(
+                Published(rest[topic:end_of_topic], rest[payload:end], end - payload, qos >> 1, head & 1 == 1, mid)
+            )
+            at = end
+        self._at = at
+        return found
 
 
 def published(packet: Packet) -> Published:

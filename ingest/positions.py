@@ -9,10 +9,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from domain.records import Position
 
 RECENT_BOOTS = 8  # per agent
+_NO_BOOTS: Mapping[str, int] = MappingProxyType({})
 
 
 class Turn(StrEnum):
@@ -48,6 +50,14 @@ class Positions:
         """The agent's position; None when it has none yet."""
         return self._current.get(agent)
 
+    def through(self, agent: str, boot: str) -> int:
+        """How far that boot of the agent is settled, as far as is remembered; 0 when nothing is."""
+        return self._boots.get(agent, _NO_BOOTS).get(boot, 0)
+
+    def advance(self, position: Position) -> Position:
+        """The agent's live boot was settled in order up to here."""
+        return self._move(position)
+
     def online(self, agent: str, boot: str) -> None:
         """The agent itself says that it runs as `boot`."""
         self._online[agent] = boot
@@ -56,7 +66,7 @@ class Positions:
         """Whether pack `seq` of `boot` is next; the position moves when it is. `low` reads the pack's label of that
         name and is only asked when the pack is ahead."""
         current = self._current.get(agent)
-        known: Mapping[str, int] = self._boots.get(agent, {})
+        known: Mapping[str, int] = self._boots.get(agent, _NO_BOOTS)
         if current is not None and boot != current.boot and boot in known and self._online.get(agent) != boot:
             return Ruling(Turn.OLD_BOOT, None)
         through = known.get(boot, 0)

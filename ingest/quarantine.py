@@ -25,9 +25,15 @@ class Quarantine:
         self._of_agent: dict[str, int] = {}
         self._until: dict[str, int] = {}
 
+    def idle(self, now: int) -> bool:
+        """Whether no message is special: nothing failed that is not settled, and every agent is judged."""
+        if self._until and max(self._until.values()) <= now:
+            self._until.clear()
+        return not self._failures and not self._until
+
     def alone(self, message: Inbound, now: int) -> bool:
         """Whether the message goes into a batch of its own."""
-        if not self._failures and not self._until:
+        if self.idle(now):
             return False
         return _key(message) in self._failures or not self.judged(message, now)
 

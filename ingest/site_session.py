@@ -9,7 +9,6 @@ it away, puts `pending` back and begins a new one from the store.
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import structlog
 
@@ -26,16 +25,17 @@ from ingest.batcher import Batcher, Sealed
 from ingest.clocks import ClockNote
 from ingest.committing import Committer, StoppedError
 from ingest.configuration import Configuration
-from ingest.inbox import Ack, Inbound
+from ingest.inbox import Inbound
 from ingest.latest import LatestBoard
 from ingest.letters import replayed
+from ingest.link import Link
 from ingest.mailbox import Mailbox
 from ingest.metrics import Count, Counters
 from ingest.quarantine import Quarantine
 from ingest.restore import pack_snapshot, restore
 from ingest.room import Room, Shortage
 from ingest.settings import IngestSettings
-from ingest.tally import count_outcome
+from ingest.tally import count_outcome, tell_clocks
 from ingest.timekeeper import Timekeeper
 from wire.messages import Receipt, encode_receipt
 from wire.topics import receipt_topic
@@ -48,21 +48,6 @@ RECEIPT_QOS = 0  # a lost receipt only delays: the agent asks again
 Entry = tuple[EntryKind, ReadingBatch | Clock | ConfigChange]
 
 _log = structlog.get_logger()
-
-
-class Link(Protocol):
-    """The broker connection as a session sees it."""
-
-    @property
-    def hearing(self) -> bool:
-        """Whether messages can arrive: connected, subscribed, and not held up by a full inbox."""
-
-    @property
-    def connections(self) -> int:
-        """How many times it connected."""
-
-    def acknowledge(self, acks: Sequence[Ack]) -> None:
-        """Tell the broker that these messages are safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +136,15 @@ class SiteSession:
         self._look_up()
         self._waiting.extend(messages)
         while self._waiting:
-            message, now = self._waiting[0], self.now()
+            now = self.now()
+            if self._quarantine.idle(now):
+                tell_clocks(self.site, self._batcher.take(self._acceptor.express, self._waiting, now))
+                if self._batcher.ready(now):
+                    self.seal()
+                    continue
+                if not self._waiting:
+                    break
+            message = self._waiting[0]
             alone = self._quarantine.alone(message, now)
             if alone:
                 self.seal()
@@ -188,7 +181,7 @@ class SiteSession:
         sealed = self._batcher.seal(now)
         if not sealed.changes_nothing:
             self._commit_batch(sealed, now, judged=judged)
-        for message in self._sealing:
+        for message in () if self._quarantine.idle(now) else self._sealing:
             self._quarantine.settled(message)
         self._sealing = ()
         for position in sealed.answers:

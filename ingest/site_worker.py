@@ -20,7 +20,7 @@ from ingest.quarantine import Quarantine
 from ingest.site_session import Parts, SiteSession
 from wire.topics import ROOT
 
-TAKE_AT_ONCE = 64
+TAKE_AT_ONCE = 500
 WAIT_SECONDS = 0.05
 
 _log = structlog.get_logger()

@@ -1,9 +1,11 @@
 """Counts and says what became of a message: the same words in figures and log as in the outcome."""
 
+from collections.abc import Iterable
+
 import structlog
 
 from ingest.accept import Outcome, Verdict
-from ingest.clocks import ClockVerdict
+from ingest.clocks import ClockNote, ClockVerdict
 from ingest.metrics import Count, Counters
 
 _VERDICTS = {
@@ -28,7 +30,12 @@ def count_outcome(site: str, outcome: Outcome, counters: Counters) -> None:
         counters.add(Count.SKIPPED)
     counters.add(Count.BIRTHS, len(outcome.births))
     counters.add(Count.STATUSES, len(outcome.statuses))
-    note = outcome.clock
-    if note is not None:
+    if outcome.clock is not None:
+        tell_clocks(site, (outcome.clock,))
+
+
+def tell_clocks(site: str, notes: Iterable[ClockNote]) -> None:
+    """Log what is newly thought of agents' clocks."""
+    for note in notes:
         said = _log.info if note.verdict is ClockVerdict.RIGHT else _log.warning
         said("an agent's clock", site=site, agent=note.agent, verdict=note.verdict.value, skew_ms=note.skew)

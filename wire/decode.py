@@ -7,29 +7,26 @@ may write a point, and does not touch numbers that a device sends as error codes
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from msgspec import UNSET
 
 from domain.batch import Bytes8, Float64s, Int32s, Int64s
 from domain.catalogue import Point
-from domain.ids import parse_point
 from domain.readings import QualityCode
 from domain.reasons import DeadReason
 from domain.times import EARLIEST, LATEST
-from domain.units import CANONICAL, UNITS, Quantity, Unit
 from wire.records import SENML_VERSION, RejectedRecord, read_records
 from wire.rejection import Rejection, quote
 from wire.senml import LARGEST_VALUE, LONGEST_TEXT, GapOnWire, GapRecord, Record
+from wire.slots import EARLIEST_SECONDS, LATEST_SECONDS, Slot, is_point, slot_of
 from wire.topics import LAST_SEQ
 
 __all__ = ["DecodedPack", "RejectedRecord", "decode_pack"]
 
 # RFC 8428 section 4.5.3: a resolved time below 2**28 seconds is relative to now.
 _RELATIVE_BELOW = 2.0**28
-_EARLIEST_SECONDS = EARLIEST / 1000
-_LATEST_SECONDS = LATEST / 1000
 _LONGEST_REASON = 64
 _GOOD, _BAD = int(QualityCode.GOOD), int(QualityCode.BAD)
 _CODES = {code.quality.value: int(code) for code in QualityCode}
@@ -100,29 +97,6 @@ def decode_pack(
     return pack.decoded()
 
 
-@dataclass(slots=True)
-class _Slot:
-    """How a value under one name and unit is understood; `index` is -1 until the first row."""
-
-    name: str
-    unit: str
-    factor: float
-    offset: float
-    states: Mapping[str, int]
-    two_valued: bool
-    index: int = -1
-    as_is: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.as_is = self.factor == 1.0 and self.offset == 0.0
-
-    def stored(self, value: float, base_value: float) -> float:
-        """The value in the unit of store; what needs no arithmetic is kept to the last bit (also -0.0)."""
-        if base_value:
-            value += base_value
-        return value if self.as_is else self.factor * value + self.offset
-
-
 _NO_VALUE = Rejection(DeadReason.BAD_VALUE, "there is no value: write v (number), vb (true or false) or vs (text)")
 _TWO_VALUES = Rejection(DeadReason.BAD_VALUE, "v and vb in one record: write one of them")
 
@@ -133,7 +107,7 @@ class _Pack:
     def __init__(self, site: str, received: int, points: Mapping[str, Point], sequenced: bool) -> None:
         self.site, self.received, self.points, self.sequenced = site, received, points, sequenced
         self.base_name, self.base_unit, self.base_time, self.base_value = "", "", 0.0, 0.0
-        self.slots: dict[tuple[str, str, str], _Slot | Rejection] = {}
+        self.slots: dict[tuple[str, str, str], Slot | Rejection] = {}
         self.names: dict[str, int] = {}
         self.units: dict[str, str] = {}
         self.point: list[int] = []
@@ -183,11 +157,11 @@ class _Pack:
         key = (self.base_name, record.n, unit)
         slot = self.slots.get(key)
         if slot is None:
-            slot = self.slots[key] = _slot(self.base_name + record.n, unit, self.points)
+            slot = self.slots[key] = slot_of(self.base_name + record.n, unit, self.points)
         if isinstance(slot, Rejection):
             return slot
         seconds = self.base_time + record.t
-        if _EARLIEST_SECONDS <= seconds <= _LATEST_SECONDS:
+        if EARLIEST_SECONDS <= seconds <= LATEST_SECONDS:
             time = int(1000.0 * seconds + 0.5)
         else:
             unusual = self._unusual_time(seconds)
@@ -252,7 +226,7 @@ class _Pack:
         return time
 
     def _absolute(self, seconds: float) -> int | None:
-        return int(1000.0 * seconds + 0.5) if _EARLIEST_SECONDS <= seconds <= _LATEST_SECONDS else None
+        return int(1000.0 * seconds + 0.5) if EARLIEST_SECONDS <= seconds <= LATEST_SECONDS else None
 
     def _take_gap(self, gap: GapOnWire) -> Rejection | None:
         start, end = self._absolute(gap.start), self._absolute(gap.end)
@@ -263,7 +237,7 @@ class _Pack:
         if not gap.reason or len(gap.reason) > _LONGEST_REASON:
             return Rejection(DeadReason.BAD_VALUE, f"the reason of a gap has 1 to {_LONGEST_REASON} characters")
         for name in gap.points:
-            if name not in self.points and not _is_point(name):
+            if name not in self.points and not is_point(name):
                 return Rejection(DeadReason.BAD_NAME, f"{quote(name)} is not a point: write asset/metric")
         self.gaps.append(GapRecord(start, end, gap.count, gap.reason, gap.points))
         return None
@@ -279,35 +253,7 @@ def _is_header_only(index: int, record: Record) -> bool:
     return index == 0 or has_base
 
 
-def _is_point(name: str) -> bool:
-    try:
-        parse_point(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _slot(name: str, code: str, points: Mapping[str, Point]) -> _Slot | Rejection:
-    point = points.get(name)
-    if point is None and not _is_point(name):
-        return Rejection(DeadReason.BAD_NAME, f"{quote(name)} is not a point: write asset/metric")
-    unit = UNITS.get(code)
-    if point is None:
-        # Nobody knows the point yet. Stored in the canonical unit, its history will fit whatever the catalogue says.
-        stored = code if unit is None else CANONICAL[unit.quantity].code
-        return _Slot(name, stored, *_conversion(unit), {}, unit is None or unit.quantity is Quantity.STATE)
-    if code and (unit is None or unit.quantity is not point.unit.quantity):
-        expected = f"{name} is a {point.unit.quantity}: send it in {point.unit.code}"
-        return Rejection(DeadReason.BAD_UNIT, f"unit {quote(code)} does not fit; {expected}")
-    return _Slot(name, point.unit.code, *_conversion(unit), point.states, point.unit.quantity is Quantity.STATE)
-
-
-def _conversion(unit: Unit | None) -> tuple[float, float]:
-    """Factor and offset to the canonical unit; none for a unit that nobody knows or named."""
-    return (1.0, 0.0) if unit is None else (unit.factor, unit.offset)
-
-
-def _understand(record: Record, slot: _Slot, base_value: float) -> tuple[float, int, str] | Rejection:
+def _understand(record: Record, slot: Slot, base_value: float) -> tuple[float, int, str] | Rejection:
     """Value, quality code and raw text of a record that is more than a good number."""
     quality = _CODES.get(record.q)
     if quality is None:

@@ -5,8 +5,9 @@ from a broker never raises: it returns a `Topic` or a `Rejection`. No numpy here
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from domain.ids import ID_PATTERN, check_id, parse_point
 from domain.reasons import DeadReason
@@ -15,6 +16,9 @@ from wire.rejection import Rejection, quote
 ROOT = "caretaker/1"
 LONGEST = 400  # bytes; six ids, the words between them and a sequence number fit
 LAST_SEQ = 2**63 - 1
+MOST_BEGINNINGS = 10_000  # topics of packs, without their numbers, that a `TopicReader` remembers; then none
+_DIGITS = 18  # of a pack's number; all such numbers are below LAST_SEQ
+_ZERO = ord("0")
 
 
 class Kind(StrEnum):
@@ -28,8 +32,7 @@ class Kind(StrEnum):
     ALARM = "alarm"
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(msgspec.Struct, frozen=True, gc=False):
     """A topic in its parts; those that its kind does not have are empty, `seq` is 0.
 
     `point` (`asset/metric`) and `rule` belong to ALARM, `boot` and `seq` (from 1) to READINGS, `agent` to all but
@@ -116,6 +119,30 @@ def parse_topic(text: str) -> Topic | Rejection:
     if int(seq) > LAST_SEQ:
         return Rejection(DeadReason.BAD_TOPIC, f"{quote(text)}: the number of the pack is beyond {LAST_SEQ}")
     return Topic(Kind.READINGS, site, agent, boot, int(seq))
+
+
+class TopicReader:
+    """Reads topics from their bytes as `parse_topic` does, quicker where the same agent sends pack after pack."""
+
+    def __init__(self) -> None:
+        self._beginnings: dict[bytes, tuple[str, str, str]] = {}
+
+    def read(self, raw: bytes) -> tuple[str, Topic | Rejection]:
+        """The topic's text (empty when it is not UTF-8), and what it means. Never raises."""
+        beginning, _, number = raw.rpartition(b"/")
+        known = self._beginnings.get(beginning)
+        if known is not None and number.isdigit() and number[0] != _ZERO and len(number) <= _DIGITS:
+            return raw.decode("ascii"), Topic(Kind.READINGS, *known, int(number))
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError as error:
+            return "", Rejection(DeadReason.BAD_TOPIC, f"the topic is not UTF-8: {error.reason}")
+        topic = parse_topic(text)
+        if isinstance(topic, Topic) and topic.kind is Kind.READINGS:
+            if len(self._beginnings) >= MOST_BEGINNINGS:
+                self._beginnings.clear()
+            self._beginnings[beginning] = topic.site, topic.agent, topic.boot
+        return text, topic
 
 
 def ingest_filters(site: str | None = None) -> tuple[str, ...]:

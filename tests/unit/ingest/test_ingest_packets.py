@@ -44,6 +44,57 @@ def test_messages_come_out_as_they_went_in(
     ]
 
 
+def cut_in_runs(stream: bytes, places: list[int], most: int) -> list[Published | Packet]:
+    """As `cut`, with messages taken in runs of up to `most`, and what they leave one by one; with 0 all one by one."""
+    reader, found = Reader(), list[Published | Packet]()
+    edges = sorted({min(place, len(stream)) for place in places} | {0, len(stream)})
+    for start, end in pairwise(edges):
+        reader.feed(stream[start:end])
+        while True:
+            run = reader.publishes(most)
+            found += run
+            if run and len(run) == most:
+                continue
+            packet = reader.next()
+            if packet is None:
+                break
+            found.append(published(packet) if packet.type == Type.PUBLISH else packet)
+    return found
+
+
+MIXED = st.lists(
+    st.binary(max_size=6)
+    | st.just(packets.PINGREQ)
+    | st.just(b"\x32\x80\x80\x80\x80")
+    | st.sampled_from([b"\x34\x04\0\x01ab", b"\x32\x03\0\x01a", b"\x30\x01\0", b"\x30\x03\0\x02a"])
+    | st.builds(
+        publish, st.text(max_size=5), st.binary(max_size=200), st.integers(0, 1), st.just(7), retain=st.booleans()
+    ),
+    max_size=8,
+).map(b"".join)
+
+
+@given(MIXED, st.lists(st.integers(0, 400), max_size=10), st.integers(1, 3))
+def test_taken_in_runs_messages_are_the_same_as_one_by_one(stream: bytes, places: list[int], most: int) -> None:
+    def outcome(most: int) -> list[Published | Packet] | str:
+        try:
+            return cut_in_runs(stream, places, most)
+        except ProtocolError as error:
+            return str(error)
+
+    assert outcome(most) == outcome(0)
+
+
+def test_a_run_ends_where_asked_and_before_what_is_no_message() -> None:
+    reader, message = Reader(), publish("a/b", b"x", 1, 7, retain=False)
+    reader.feed(message * 3 + packets.PINGREQ + message)
+    assert [len(reader.publishes(2)), len(reader.publishes(2)), len(reader.publishes(2))] == [2, 1, 0]
+    packet = reader.next()
+    assert packet is not None
+    assert packet.type == Type.PINGREQ
+    assert reader.publishes(2) == [Published(b"a/b", b"x", 1, 1, False, 7)]
+
+
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=10))
 def test_no_bytes_make_it_fail_otherwise_than_by_a_protocol_error(stream: bytes, places: list[int]) -> None:
     try:

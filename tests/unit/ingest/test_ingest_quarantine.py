@@ -116,6 +116,19 @@ def test_what_went_well_the_second_time_is_forgotten() -> None:
     assert quarantine.judged(two, NOW)
 
 
+def test_nothing_is_special_before_a_failure_and_once_all_is_settled_and_every_agent_judged_again() -> None:
+    quarantine = Quarantine()
+    assert quarantine.idle(NOW)
+    for number in range(AGENT_MESSAGES):
+        quarantine.failed((pack(number + 1, 4.0),), NOW)
+        quarantine.failed((pack(number + 1, 4.0),), NOW)
+        assert not quarantine.idle(NOW)
+        quarantine.settled(pack(number + 1, 4.0))
+    assert not quarantine.idle(NOW + AGENT_PAUSE - 1)
+    assert quarantine.idle(NOW + AGENT_PAUSE)
+    assert quarantine.judged(pack(9, 4.0), NOW + AGENT_PAUSE)
+
+
 def test_one_failure_alone_is_tried_once_more() -> None:
     quarantine = Quarantine()
     quarantine.failed((pack(1, 4.0),), NOW)

@@ -1,13 +1,17 @@
 """Every topic of the contract is written, read back, and told apart from what only looks like one."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.reasons import DeadReason
 from wire.rejection import Rejection, quote
 from wire.topics import (
     LAST_SEQ,
+    MOST_BEGINNINGS,
     Kind,
     Topic,
+    TopicReader,
     agent_filter,
     alarm_topic,
     birth_topic,
@@ -169,3 +173,36 @@ def test_a_quote_is_printable_and_short() -> None:
     assert len(quote("x" * 10_000)) == 80
     assert len(quote(b"\xff" * 10_000)) == 80
     assert quote(None) == "None"
+
+
+TOPICS = st.builds(
+    lambda begin, number: f"{begin}/{number}".encode(),
+    st.sampled_from(
+        ["caretaker/1/school/agents/canteen/readings/b7f3", "caretaker/1/school/agents/b/readings/b1", "a", "",
+         "caretaker/1/school/agents/canteen/readings", "caretaker/1/school/agents/canteen/readings/b7f3/1"]
+    ),
+    st.sampled_from(["1", "12", "0", "01", "", "x", "-1", "+1", "1_0", " 1", "١", "9" * 18, "9" * 19, LAST_SEQ])
+    | st.integers(1, 10**19).map(str),
+) | st.binary(max_size=12)  # fmt: skip
+
+
+@given(st.lists(TOPICS, max_size=12))
+def test_a_reader_of_many_topics_says_of_each_what_it_means_by_itself(raws: list[bytes]) -> None:
+    reader = TopicReader()
+    for raw in raws:
+        text, topic = reader.read(raw)
+        try:
+            expected = raw.decode()
+        except UnicodeDecodeError:
+            assert text == ""
+            assert isinstance(topic, Rejection)
+            assert topic.reason is DeadReason.BAD_TOPIC
+            continue
+        assert (text, topic) == (expected, parse_topic(expected))
+
+
+def test_what_a_reader_remembers_is_bounded() -> None:
+    reader = TopicReader()
+    for number in range(MOST_BEGINNINGS + 2):
+        reader.read(f"caretaker/1/school/agents/a/readings/b{number}/1".encode())
+    assert 0 < len(reader._beginnings) <= MOST_BEGINNINGS

@@ -10,6 +10,7 @@ from typing import Protocol
 from domain.alarms import Alarm, AlarmEvent, AlarmKey, Overlay, Transition
 from domain.batch import Gap, ReadingBatch
 from domain.catalogue import Catalogue
+from domain.food import FoodDecision
 from domain.records import (
     AgentRow,
     AlarmFilter,
@@ -231,6 +232,16 @@ class Console(Protocol):
 
     def excursions(self, site: str, point: str | None, start: int, end: int) -> list[Excursion]:
         """Excursions that overlap [start, end), by start."""
+
+    def excursion(self, site: str, number: int) -> Excursion | None:
+        """The excursion of that id, or None."""
+
+    def food_decisions(self, site: str, excursions: Sequence[int]) -> list[FoodDecision]:
+        """Every decision about the food of these excursions, the newest of each last."""
+
+    def decide_food(self, decision: FoodDecision, supersedes: int | None = None) -> FoodDecision:
+        """Add the decision, audited, in one transaction. NotFoundError without such an excursion; ConflictError when
+        its newest decision is not `supersedes` (None: there was none)."""
 
     def discoveries(self, site: str) -> list[Discovery]:
         """Points that are published and not in the catalogue."""

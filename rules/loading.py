@@ -19,6 +19,7 @@ from domain.ids import check_id, parse_point
 from domain.incidents import IncidentRule
 from domain.records import Revision
 from rules.condition_file import CONDITION_LINES, gravity_of, kind_of, one_or_more, positive, read_condition
+from rules.food import read_food
 from rules.incident_rules import check_names, read_incident
 from rules.model import (
     Basis,
@@ -39,6 +40,7 @@ from rules.signals.stuck import Stuck
 _LEVEL_LINES = ("on_delay", "off_delay", "priority")
 _OTHER_LINES = (
     "title", "latching", "max_gap", "basis", "cause", "consequence", "response", "time_to_respond", "escalate",
+    "food",
 )  # fmt: skip
 _PRIORITIES = tuple(priority.value for priority in Priority)
 
@@ -101,6 +103,7 @@ def _rule(node: Node) -> Rule:
         response=_text(parts.get("response")),
         time_to_respond=_positive(parts.get("time_to_respond"), "leave it out when nobody has decided it"),
         escalate=_escalation(parts["escalate"]) if "escalate" in parts else Escalation(),
+        food=read_food(parts["food"], _basis) if "food" in parts else (),
     )
 
 

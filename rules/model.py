@@ -11,6 +11,7 @@ from types import MappingProxyType
 from domain.alarms import Priority
 from domain.catalogue import Label
 from domain.errors import Place
+from domain.food import FoodOption
 from domain.incidents import IncidentRule
 from rules.signals.known import Signal
 
@@ -88,6 +89,20 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class FoodStep:
+    """An option that a rule gives after an excursion, when the time out of the limit (ms) is `at_least` and `less_than`
+    so long, and the peak `peak_at_most` or `peak_above` so high (None: any). `text` says what to do, `basis` why."""
+
+    option: FoodOption
+    text: Label
+    basis: Basis
+    at_least: int = 0
+    less_than: int | None = None
+    peak_at_most: float | None = None
+    peak_above: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Selector:
     """Which points a rule judges: one point by name, or every point of these asset types with this metric.
 
@@ -123,6 +138,7 @@ class Rule:
     response: Label = _UNTITLED
     time_to_respond: int | None = None
     escalate: Escalation = Escalation()
+    food: tuple[FoodStep, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,16 @@ excursions = Table(
     sqlite_autoincrement=True,
 )  # fmt: skip
 
+# What people decide about the food of an excursion; the newest of an excursion stands.
+food_decisions = Table(
+    "food_decisions", metadata,
+    _ascending(), Column("site", String(127), nullable=False),
+    Column("excursion", _Id, ForeignKey("excursions.id"), nullable=False, index=True),
+    Column("option", String(16), nullable=False), Column("fate", String(16), nullable=False),
+    _text("by"), _number("at"), _text("note", ""), _text("seen", "{}"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
 notification_outbox = Table(
     "notification_outbox", metadata,
     Column("transition_id", _Id, ForeignKey("transitions.id"), primary_key=True, autoincrement=False),

@@ -5,14 +5,14 @@ The journal is no archive: `Ledger.trim` removes it behind its readers. Each del
 also writes its audit entry.
 """
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, select
 
 from domain.errors import CaretakerError
 from domain.records import Purgeable
 from domain.times import DAY, iso
 from store.operational import audit
 from store.operational.upsert import upsert
-from store.schema import dead_letter_counts, dead_letters, discoveries, excursions, notices, transitions
+from store.schema import dead_letter_counts, dead_letters, discoveries, excursions, food_decisions, notices, transitions
 
 CHUNK = 5_000  # rows per transaction, so that a commit never waits long for it
 TWO_YEARS = 731 * DAY
@@ -40,6 +40,7 @@ def purge(connection: Connection, site: str, what: Purgeable, before: int, by: s
         case Purgeable.EXCURSIONS:
             # An open one is not over, and an end of the past that is still to be told needs its row.
             over = (excursions.c.site == site, excursions.c.end < before, ~excursions.c.past)
+            connection.execute(delete(food_decisions).where(food_decisions.c.excursion.in_(_chosen(excursions, *over))))
             deleted = _oldest(connection, excursions, *over)
         case Purgeable.NOTICES:
             mine = notices.c.transition_id.in_(select(transitions.c.id).where(transitions.c.site == site))
@@ -51,8 +52,11 @@ def purge(connection: Connection, site: str, what: Purgeable, before: int, by: s
 
 
 def _oldest(connection: Connection, table: Table, *where: ColumnElement[bool]) -> int:
-    chosen = select(table.c.id).where(*where).order_by(table.c.id).limit(CHUNK)
-    return connection.execute(delete(table).where(table.c.id.in_(chosen))).rowcount
+    return connection.execute(delete(table).where(table.c.id.in_(_chosen(table, *where)))).rowcount
+
+
+def _chosen(table: Table, *where: ColumnElement[bool]) -> Select[tuple[int]]:
+    return select(table.c.id).where(*where).order_by(table.c.id).limit(CHUNK)
 
 
 def _letters(connection: Connection, home: str, before: int) -> int:

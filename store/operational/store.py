@@ -42,11 +42,12 @@ from store.operational import (
     service,
     transitions,
 )
+from store.operational.food import FoodDecisions
 from store.operational.leases import LeaseClock
 from wire.topics import ROOT
 
 
-class OperationalStore:
+class OperationalStore(FoodDecisions):
     """The operational store at `url` (`sqlite:////path/file` or `postgresql://user:password@host/name`), brought to
     this program's schema when opened.
 

@@ -144,18 +144,13 @@ def find_excursions(connection: Connection, site: str, point: str | None, start:
     statement = select(excursions).where(table.site == site, table.start < end, overlaps)
     if point is not None:
         statement = statement.where(of_point(table.point, point))
-    return [
-        Excursion(
-            row.site,
-            row.rule,
-            row.point,
-            row.start,
-            row.end,
-            None if row.priority is None else Priority(row.priority),
-            row.id,
-        )
-        for row in connection.execute(statement.order_by(table.start, table.id))
-    ]
+    return [of_excursion(row) for row in connection.execute(statement.order_by(table.start, table.id))]
+
+
+def of_excursion(row: Any) -> Excursion:
+    """The excursion that a row of the table holds."""
+    priority = None if row.priority is None else Priority(row.priority)
+    return Excursion(row.site, row.rule, row.point, row.start, row.end, priority, row.id)
 
 
 def _plain(transition: Transition) -> Transition:

@@ -46,7 +46,7 @@ _TAGS = [
 def create_app(console: Console, series: SeriesStore, *, clock: Callable[[], int], settings: ApiSettings) -> FastAPI:
     """The application. `clock` gives UTC ms; `app.state.feed.stop()` ends its event streams."""
     knowledge = Knowledge(console)
-    operations = Operations(console, series, knowledge, clock)
+    operations = Operations(console, series, knowledge, clock, settings.shelf)
     feed = Feed(console, knowledge, clock, settings)
     metrics = Metrics(operations)
     app = FastAPI(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from api.knowledge import SiteKnowledge
-from domain.alarms import Alarm, AlarmState, OverlayKind, Priority
+from domain.alarms import Alarm, AlarmState, Overlay, Priority
 from domain.catalogue import Asset, Point
 from domain.readings import Quality
 from domain.records import Latest
@@ -18,13 +18,15 @@ from domain.times import MINUTE
 
 
 class Standing(StrEnum):
-    """The state of an asset in one word, gravest first; the same word in API, page, style and test."""
+    """The state of an asset in one word; the first that applies, gravest first but for what is out of service. The
+    same word in API, page, style and test."""
 
+    OUT_OF_SERVICE = "out-of-service"  # somebody said so: whatever it measures asks nothing of anybody
     ALARM = "alarm"  # the condition of a rule holds now
     FAULT = "fault"  # a sensor says that it cannot measure
     UNKNOWN = "unknown"  # a value is missing or too old to say anything of now
     UNANSWERED = "unanswered"  # all is well again, but nobody has answered for what was
-    SET_ASIDE = "set-aside"  # an alarm is open, and somebody shelved it or took the asset out of service
+    SET_ASIDE = "set-aside"  # an alarm of it is shelved or suppressed, open or not: it is not fully watched
     OFF = "off"  # it says itself that it is not in use
     UNWATCHED = "unwatched"  # it is measured, and no rule judges it
     NORMAL = "normal"
@@ -53,7 +55,8 @@ class PointStanding:
 
 @dataclass(frozen=True, slots=True)
 class AssetStanding:
-    """An asset as the board shows it; `alarms` are the open ones, gravest first; `main` is the value shown large."""
+    """An asset as the board shows it; `alarms` are those that are open or set aside, gravest first; `main` is the value
+    shown large; `service` is set while it is out of service."""
 
     asset: Asset
     standing: Standing
@@ -61,6 +64,7 @@ class AssetStanding:
     main: PointStanding | None
     points: tuple[PointStanding, ...]
     alarms: tuple[Alarm, ...]
+    service: Overlay | None = None
 
 
 _MAIN_METRICS: Mapping[str, tuple[str, ...]] = {
@@ -99,18 +103,32 @@ def freshness(point: Point, latest: Latest | None, now: int) -> Freshness:
 
 
 def standing_of(
-    known: SiteKnowledge, asset: Asset, latest: Mapping[str, Latest], alarms: Iterable[Alarm], now: int
+    known: SiteKnowledge,
+    asset: Asset,
+    latest: Mapping[str, Latest],
+    alarms: Iterable[Alarm],
+    now: int,
+    service: Overlay | None = None,
 ) -> AssetStanding:
-    """How the asset stands at `now`; `alarms` may hold those of other assets."""
+    """How the asset stands at `now`; `alarms` may hold those of other assets, `service` says that it is out of it."""
     points = tuple(_point(point, latest.get(point.name), now) for point in asset.points)
-    own = tuple(sorted((one for one in alarms if asset_of(one) == asset.id and one.state in OPEN_STATES), key=_gravity))
-    standing, priority = _decide(known, points, own)
-    return AssetStanding(asset, standing, priority, _main(asset, points), points, own)
+    own = [one for one in alarms if asset_of(one) == asset.id and (one.state in OPEN_STATES or one.set_aside(now))]
+    own.sort(key=lambda alarm: _gravity(alarm, now))
+    standing, priority = _decide(known, points, own, now)
+    if service is not None:
+        standing, priority = Standing.OUT_OF_SERVICE, None
+    return AssetStanding(asset, standing, priority, _main(asset, points), points, tuple(own), service)
 
 
-def open_alarms(alarms: Iterable[Alarm]) -> list[Alarm]:
+def open_alarms(alarms: Iterable[Alarm], now: int) -> list[Alarm]:
     """Those that hold or are owed an answer: active first, then by priority, then unanswered, then newest."""
-    return sorted((one for one in alarms if one.state in OPEN_STATES), key=_gravity)
+    found = (one for one in alarms if one.state in OPEN_STATES and not one.set_aside(now))
+    return sorted(found, key=lambda alarm: _gravity(alarm, now))
+
+
+def set_aside(alarms: Iterable[Alarm], now: int) -> list[Alarm]:
+    """Those under an overlay, open or not, in the same order."""
+    return sorted((one for one in alarms if one.set_aside(now)), key=lambda alarm: _gravity(alarm, now))
 
 
 def tally(standings: Sequence[AssetStanding]) -> dict[Standing, int]:
@@ -121,11 +139,6 @@ def tally(standings: Sequence[AssetStanding]) -> dict[Standing, int]:
 def asset_of(alarm: Alarm) -> str:
     """The asset that the alarm's point belongs to."""
     return alarm.key.point.partition("/")[0]
-
-
-def hidden(alarm: Alarm) -> bool:
-    """Whether an overlay keeps the alarm from colouring its asset: it is still listed, with who and why."""
-    return any(alarm.overlay(kind) for kind in OverlayKind)
 
 
 def _point(point: Point, latest: Latest | None, now: int) -> PointStanding:
@@ -142,9 +155,9 @@ def _main(asset: Asset, points: tuple[PointStanding, ...]) -> PointStanding | No
 
 
 def _decide(
-    known: SiteKnowledge, points: tuple[PointStanding, ...], alarms: tuple[Alarm, ...]
+    known: SiteKnowledge, points: tuple[PointStanding, ...], alarms: Sequence[Alarm], now: int
 ) -> tuple[Standing, Priority | None]:
-    shown = [alarm for alarm in alarms if not hidden(alarm)]
+    shown = [alarm for alarm in alarms if not alarm.set_aside(now)]
     active = [alarm for alarm in shown if alarm.active]
     if active:
         return Standing.ALARM, max((one.priority for one in active if one.priority), key=_rank, default=None)
@@ -168,7 +181,7 @@ def _rank(priority: Priority) -> int:
     return priority.rank
 
 
-def _gravity(alarm: Alarm) -> tuple[bool, bool, int, bool, int]:
+def _gravity(alarm: Alarm, now: int) -> tuple[bool, bool, int, bool, int]:
     rank = alarm.priority.rank if alarm.priority else -1
     unanswered = alarm.state is not AlarmState.ACKNOWLEDGED
-    return hidden(alarm), not alarm.active, -rank, not unanswered, -(alarm.raised_at or 0)
+    return alarm.set_aside(now), not alarm.active, -rank, not unanswered, -(alarm.raised_at or 0)

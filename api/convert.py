@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from api import models
 from api.board import AssetStanding, stale_after
 from api.knowledge import SiteKnowledge
-from domain.alarms import Alarm, Transition
+from domain.alarms import Alarm, Overlay, Transition
 from domain.batch import Gap
 from domain.catalogue import Label, Point
 from domain.ids import PointName
@@ -75,6 +75,7 @@ def asset(known: SiteKnowledge, one: AssetStanding) -> models.AssetModel:
         fed_by=one.asset.fed_by,
         state=one.standing,
         priority=one.priority,
+        out_of_service=None if one.service is None else overlay(one.service),
         points=[point(known, each) for each in one.asset.points],
     )
 
@@ -149,13 +150,20 @@ def alarm(known: SiteKnowledge, one: Alarm) -> models.AlarmModel:
         changed_at=moment(one.changed_at),
         acknowledged_by=one.acknowledged_by,
         acknowledged_at=moment(one.acknowledged_at),
-        overlays=[
-            models.OverlayModel(kind=lay.kind, by=lay.by, why=lay.why, since=iso(lay.since), until=moment(lay.until))
-            for lay in one.overlays
-        ],
+        confirmed_by=one.confirmed_by,
+        confirmed_at=moment(one.confirmed_at),
+        silenced_by=one.silenced_by,
+        silenced_at=moment(one.silenced_at),
+        assigned_to=one.assigned_to,
+        overlays=[overlay(lay) for lay in one.overlays],
         rules_revision=one.rules_revision,
         version=one.version,
     )
+
+
+def overlay(lay: Overlay) -> models.OverlayModel:
+    """What lies over an alarm or an asset."""
+    return models.OverlayModel(kind=lay.kind, by=lay.by, why=lay.why, since=iso(lay.since), until=moment(lay.until))
 
 
 def transition(one: Transition) -> models.TransitionModel:
@@ -179,6 +187,11 @@ def transition(one: Transition) -> models.TransitionModel:
         by=one.by,
         note=one.note,
         rules_revision=one.rules_revision,
+        until=moment(one.until),
+        nuisance=one.nuisance,
+        remedy=one.remedy,
+        food=one.food,
+        assignee=one.assignee,
     )
 
 

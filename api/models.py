@@ -6,11 +6,10 @@ unit; what does not exist is null, never a magic number. Built from domain recor
 
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.board import Standing
-from domain.alarms import AlarmState, EventKind, OverlayKind, Priority, Reason
-from domain.ids import ID_PATTERN
+from domain.alarms import AlarmState, EventKind, FoodFate, Nuisance, OverlayKind, Priority, Reason, Remedy
 from domain.readings import Quality
 from domain.records import DeadReason
 
@@ -91,6 +90,16 @@ class LatestModel(Model):
     fresh: bool = Field(description="not older than three intervals; a value that is not fresh says nothing of now")
 
 
+class OverlayModel(Model):
+    """What lies over an alarm's state."""
+
+    kind: OverlayKind
+    by: str = Field(description="a person; for what is suppressed `rule:…` or `incident:…`")
+    why: str
+    since: Time
+    until: Time | None
+
+
 class AssetModel(Model):
     """A thing with points."""
 
@@ -104,6 +113,7 @@ class AssetModel(Model):
         description="how it stands; `normal` only with a fresh good value of every point", examples=["normal"]
     )
     priority: Priority | None = Field(description="of the gravest open alarm")
+    out_of_service: OverlayModel | None = Field(description="who took it out of service, why and until when")
     points: list[PointModel]
 
 
@@ -141,16 +151,6 @@ class HistoryModel(Model):
     next: Time | None = Field(description="pass it as `from` to read on; null when this is everything")
 
 
-class OverlayModel(Model):
-    """What lies over an alarm's state."""
-
-    kind: OverlayKind
-    by: str
-    why: str
-    since: Time
-    until: Time | None
-
-
 class AlarmModel(Model):
     """An alarm: a rule applied to a point."""
 
@@ -173,9 +173,14 @@ class AlarmModel(Model):
     changed_at: Time | None
     acknowledged_by: str
     acknowledged_at: Time | None
+    confirmed_by: str = Field(description="who recorded the newest corrective action since it was raised")
+    confirmed_at: Time | None
+    silenced_by: str = Field(description="who stopped its messages; empty: they are sent")
+    silenced_at: Time | None
+    assigned_to: str = Field(description="whose it is: a person or a role; empty: nobody's")
     overlays: list[OverlayModel]
     rules_revision: int
-    version: int = Field(description="counts the changes; pass it back when acknowledging")
+    version: int = Field(description="counts the changes; pass it back with a command")
 
 
 class TransitionModel(Model):
@@ -199,40 +204,11 @@ class TransitionModel(Model):
     by: str
     note: str
     rules_revision: int
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text.strip()
-
-
-class Acknowledge(Model):
-    """Who has seen the alarm."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    by: Annotated[str, AfterValidator(_not_blank)] = Field(
-        max_length=80, description="name of the person who answers", examples=["Chef on duty"]
-    )
-    note: str = Field("", max_length=500, description="what was found or done", examples=["Door was open; closed it"])
-    version: int | None = Field(
-        None, ge=0, le=LARGEST_VERSION, description="the alarm's version you saw; a newer one is refused (409)"
-    )
-
-
-class AcknowledgeForm(Acknowledge):
-    """The same answer as the page's form sends it: with the site, and where to go back to."""
-
-    site: str = Field(pattern=f"^{ID_PATTERN}$")
-    back: str = Field("/", max_length=2_000)
-
-
-class Acknowledged(Model):
-    """The transition that was logged, and the alarm after it."""
-
-    transition: TransitionModel
-    alarm: AlarmModel
+    until: Time | None = Field(description="of what is shelved, suppressed or out of service")
+    nuisance: Nuisance | None = Field(description="of an acknowledgement: why the alarm told nothing new")
+    remedy: Remedy | None = Field(description="of a corrective action: what was done")
+    food: FoodFate | None = Field(description="of a corrective action: what became of the food")
+    assignee: str = Field(description="of an assignment: whose it is now")
 
 
 class ExcursionModel(Model):

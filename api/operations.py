@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.board import OPEN_STATES, AssetStanding, PointStanding, standing_of
+from api.commands import Commands
 from api.knowledge import Knowledge, SiteKnowledge
 from api.problems import Kind, ProblemError
-from domain.alarms import Alarm, AlarmEvent, AlarmKey, EventKind, Reason, Transition
+from api.settings import ShelfLimits
+from domain.alarms import Alarm, AlarmKey, AlarmState, Transition
 from domain.batch import Gap
 from domain.errors import NotFoundError
 from domain.ports import Console, SeriesStore
@@ -38,7 +40,8 @@ LONGEST_SPAN = 3 * 366 * DAY
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """A site at one moment: what is known of it, its newest readings, open alarms, and how each asset stands."""
+    """A site at one moment: what is known of it, its newest readings, how each asset stands, and the alarms that are
+    open or set aside."""
 
     known: SiteKnowledge
     now: int
@@ -63,11 +66,19 @@ class Span:
 class Operations:
     """Every operation of the API; safe to call from several threads when the stores are."""
 
-    def __init__(self, console: Console, series: SeriesStore, knowledge: Knowledge, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        series: SeriesStore,
+        knowledge: Knowledge,
+        clock: Callable[[], int],
+        shelf: ShelfLimits | None = None,
+    ) -> None:
         self.console = console
         self.series = series
         self.knowledge = knowledge
         self.clock = clock
+        self.commands = Commands(console, knowledge, clock, shelf or ShelfLimits())
 
     def sites(self) -> list[SiteKnowledge]:
         """Every site with a catalogue, by id."""
@@ -85,8 +96,13 @@ class Operations:
         """How the whole site stands now."""
         known, now = self.knowledge.of(site), self.clock()
         latest = {row.point: row for row in self.console.latest(site)}
-        alarms = tuple(self.console.alarms(AlarmFilter(site, OPEN_STATES), MOST_OPEN_ALARMS)[0])
-        assets = tuple(standing_of(known, asset, latest, alarms, now) for asset in known.catalogue.assets)
+        # Also what is over and set aside: its asset must not look as if it were watched.
+        found = [AlarmFilter(site, OPEN_STATES), AlarmFilter(site, (AlarmState.NORMAL,), set_aside=True)]
+        alarms = tuple(alarm for where in found for alarm in self.console.alarms(where, MOST_OPEN_ALARMS)[0])
+        out = {asset: lay for asset, lay in self.console.out_of_service(site).items() if lay.lies(now)}
+        assets = tuple(
+            standing_of(known, asset, latest, alarms, now, out.get(asset.id)) for asset in known.catalogue.assets
+        )
         return SiteState(known, now, self.console.commissioned_at(site), alarms, assets)
 
     def latest(self, site: str) -> list[Latest]:
@@ -146,13 +162,6 @@ class Operations:
         if alarm is None:
             raise NotFoundError(f"the alarm {key.rule} of {key.point} was never raised at {site}")
         return alarm
-
-    def acknowledge(self, site: str, key: AlarmKey, by: str, note: str, version: int | None) -> Transition:
-        """Record who has seen the alarm. NotFoundError, ConflictError or IllegalTransitionError change nothing."""
-        before = self.alarm(site, key)
-        now = self.clock()
-        event = AlarmEvent(EventKind.ACKNOWLEDGE, key, Reason.BY_PERSON, now, now, value=before.value, by=by, note=note)
-        return self.console.command(site, event, version)
 
     def transitions(self, where: TransitionFilter, limit: int, newest_first: bool) -> list[Transition]:
         """Logged changes by id."""

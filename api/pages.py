@@ -18,8 +18,9 @@ from api import parameters as given
 from api.assets import Static, add_static
 from api.board import Standing, open_alarms, tally
 from api.charts import RANGES
+from api.command_models import AcknowledgeForm
+from api.command_routes import heard
 from api.i18n import COOKIE, choose, language
-from api.models import AcknowledgeForm
 from api.operations import Operations, SiteState
 from api.problems import Problem
 from api.settings import ApiSettings
@@ -138,7 +139,7 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             "board.html",
             state=state,
             readings=state.readings,
-            alarms=open_alarms(state.alarms),
+            alarms=open_alarms(state.alarms, state.now),
             tally=tally(state.assets),
         )
 
@@ -213,7 +214,7 @@ def _acknowledge(routes: APIRouter, pages: Pages) -> None:
         answer: Annotated[AcknowledgeForm, Form()],
     ) -> Response:
         key = AlarmKey(rule, str(PointName(asset, metric)))
-        pages.operations.acknowledge(answer.site, key, answer.by, answer.note, answer.version)
+        pages.operations.commands.acknowledge(answer.site, key, heard(answer), answer.nuisance)
         response = RedirectResponse(local(answer.back), 303)
         response.set_cookie(NAME_COOKIE, answer.by.encode().hex(), _YEAR, httponly=True, samesite="lax")
         return response

@@ -61,6 +61,10 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] = Field([], description="for an invalid request: where each fault is")
 
 
+# How the interface description names a problem answer.
+PROBLEM: dict[str, object] = {"model": Problem, "content": {MEDIA_TYPE: {}}}
+
+
 @dataclass
 class ProblemError(Exception):
     """A refusal that is no `CaretakerError`: raised by the API's own checks."""

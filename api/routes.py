@@ -6,25 +6,20 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from api import convert, models, rule_routes
+from api import command_routes, convert, models, rule_routes
 from api import parameters as given
 from api.live import Feed, resume_id
 from api.operations import MOST_READINGS, Operations
-from api.problems import Problem
+from api.problems import PROBLEM
 from api.rule_desk import RuleDesk
-from domain.alarms import AlarmKey, AlarmState, Priority, Transition
+from domain.alarms import AlarmKey, AlarmState, OverlayKind, Priority, Transition
 from domain.ids import PointName
 from domain.records import AlarmFilter, TransitionFilter
 from domain.times import iso
 
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
 _PROBLEMS: dict[int | str, dict[str, object]] = {
-    404: {**_PROBLEM, "description": "there is no such thing"},
-    422: {**_PROBLEM, "description": "a parameter cannot be used; `errors` says which"},
-}
-_CONFLICT: dict[int | str, dict[str, object]] = {
-    403: {**_PROBLEM, "description": "a page of another site sent the request"},
-    409: {**_PROBLEM, "description": "the alarm's state does not allow it, or it changed since you saw it"},
+    404: {**PROBLEM, "description": "there is no such thing"},
+    422: {**PROBLEM, "description": "a parameter cannot be used; `errors` says which"},
 }
 
 
@@ -36,7 +31,7 @@ def router(operations: Operations, feed: Feed, desk: RuleDesk) -> APIRouter:
     _alarms(routes, operations)
     _log(routes, operations)
     _spans(routes, operations)
-    _acknowledge(routes, operations)
+    command_routes.add(routes, operations)
     rule_routes.add(routes, operations, desk)
     _letters(routes, operations)
     _plumbing(routes, operations)
@@ -129,11 +124,14 @@ def _alarms(routes: APIRouter, operations: Operations) -> None:
         priority: Annotated[list[Priority] | None, Query(description="any of these; may be repeated")] = None,
         rule: given.RuleFilter = None,
         point: given.PointFilter = None,
+        overlay: Annotated[
+            OverlayKind | None, Query(description="only those that are shelved, suppressed or out of service")
+        ] = None,
         limit: given.Limit = 50,
         offset: given.Offset = 0,
     ) -> models.PageOf[models.AlarmModel]:
         """Active and unanswered alarms first, then by change, newest first."""
-        where = AlarmFilter(site, tuple(state or ()), tuple(priority or ()), rule, point)
+        where = AlarmFilter(site, tuple(state or ()), tuple(priority or ()), rule, point, overlay)
         found, total = operations.alarms(where, limit, offset)
         known = {name: operations.site(name) for name in {one.site for one in found}}
         items = [convert.alarm(known[one.site], one) for one in found]
@@ -190,27 +188,6 @@ def _spans(routes: APIRouter, operations: Operations) -> None:
         return [convert.excursion(one) for one in operations.excursions(site, point, operations.span(start, end))]
 
 
-def _acknowledge(routes: APIRouter, operations: Operations) -> None:
-    @routes.post(
-        "/sites/{site}/alarms/{rule}/{asset}/{metric}/acknowledge",
-        tags=["alarms"],
-        summary="Acknowledge an alarm",
-        responses=_CONFLICT,
-    )
-    def acknowledge(
-        site: given.SiteId,
-        rule: given.RuleId,
-        asset: given.AssetId,
-        metric: given.MetricId,
-        answer: models.Acknowledge,
-    ) -> models.Acknowledged:
-        """Record who has seen it. Nothing changes when the state does not allow it or the version is an older one."""
-        key = AlarmKey(rule, str(PointName(asset, metric)))
-        done = operations.acknowledge(site, key, answer.by, answer.note, answer.version)
-        alarm = convert.alarm(operations.site(site), operations.alarm(site, key))
-        return models.Acknowledged(transition=convert.transition(done), alarm=alarm)
-
-
 def _letters(routes: APIRouter, operations: Operations) -> None:
     @routes.get("/dead-letters", tags=["operation"], summary="Messages that were not accepted")
     def dead_letters(
@@ -245,7 +222,7 @@ def _events(routes: APIRouter, feed: Feed) -> None:
         response_class=StreamingResponse,
         responses={
             200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "an endless stream"},
-            503: {**_PROBLEM, "description": "too many streams are open"},
+            503: {**PROBLEM, "description": "too many streams are open"},
         },
     )
     async def events(

@@ -2,10 +2,22 @@
 clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from domain.times import SECOND
+from domain.times import DAY, HOUR, SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfLimits:
+    """The longest time (ms) on the shelf: of any alarm, and of one whose rule watches a legal limit."""
+
+    longest: int = DAY
+    longest_legal: int = 2 * HOUR
+
+    def of(self, *, legal: bool) -> int:
+        """The one that applies."""
+        return min(self.longest, self.longest_legal) if legal else self.longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +32,7 @@ class ApiSettings:
     hosts: tuple[str, ...] = ()
     default_language: str = "en"
     cache_dir: Path | None = None
+    shelf: ShelfLimits = field(default_factory=ShelfLimits)
     max_streams: int = 64
     stream_poll: int = SECOND
     stream_heartbeat: int = 10 * SECOND

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from api import wording
-from api.board import AssetStanding, Freshness, PointStanding, Standing, hidden
+from api.board import AssetStanding, Freshness, PointStanding, Standing
 from api.i18n import HTML_LANG, LANGUAGES, Language
 from api.knowledge import SiteKnowledge
 from domain.alarms import Alarm, AlarmState, EventKind, OverlayKind, Priority, Reason, Transition
@@ -18,6 +18,7 @@ from domain.times import iso
 
 # What the standing is drawn with: a symbol of static/icons.svg. The word always stands beside it.
 _STANDING_ICONS = {
+    Standing.OUT_OF_SERVICE: "set-aside",
     Standing.ALARM: "alarm",
     Standing.FAULT: "fault",
     Standing.UNKNOWN: "unknown",
@@ -189,7 +190,7 @@ class View:
 
     def hidden(self, alarm: Alarm) -> bool:
         """Whether an overlay lies over the alarm."""
-        return hidden(alarm)
+        return alarm.set_aside(self.now)
 
     def by_area(self, assets: tuple[AssetStanding, ...]) -> list[tuple[str, str, list[AssetStanding]]]:
         """Areas with their assets, in the catalogue's order, empty ones left out: id, name, assets."""

@@ -21,6 +21,7 @@ from domain.times import DAY, HOUR, MINUTE, SECOND, from_ms
 from domain.units import Quantity, Unit
 
 STANDINGS: Mapping[Standing, str] = {
+    Standing.OUT_OF_SERVICE: _("Out of service"),
     Standing.ALARM: _("Alarm"),
     Standing.FAULT: _("Sensor fault"),
     Standing.UNKNOWN: _("Unknown"),

@@ -117,6 +117,20 @@ class NotifySettings(_Part):
     language: Literal["zh", "en"] = Field("zh", description="language of the messages")
 
 
+class AlarmSettings(_Part):
+    """How long people may set an alarm aside."""
+
+    shelve_max: str = Field("24h", description="the longest time that an alarm may be shelved for")
+    shelve_max_legal: str = Field("2h", description="the same for an alarm of a rule whose basis is legal")
+
+    @field_validator("shelve_max", "shelve_max_legal")
+    @classmethod
+    def _a_time_on_the_shelf(cls, text: str) -> str:
+        if not 0 < parse_duration(text) <= 31 * DAY:
+            raise ValueError("must be longer than zero, and 31d at most: nothing is shelved for ever")
+        return text
+
+
 class IngestSettings(_Part):
     """What ingest may hold, and how often it writes things down."""
 
@@ -152,6 +166,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     stores: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
+    alarms: AlarmSettings = AlarmSettings()
     notify: NotifySettings = NotifySettings()
     ingest: IngestSettings = IngestSettings()
     log: LogSettings = LogSettings()

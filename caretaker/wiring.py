@@ -11,11 +11,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
+from api.settings import ShelfLimits
 from caretaker.settings import SQLITE, Settings, read_text
 from domain.catalogue import Catalogue, Label
 from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
 from domain.ports import Judge, SeriesStore
+from domain.times import parse_duration
 from rules.engine import Engine
 from rules.loading import load_documents, load_revision
 from rules.model import RuleSet
@@ -76,6 +78,11 @@ def judge_factory(series: SeriesStore) -> Callable[[str], Judge]:
         return Engine(site, history=history)
 
     return make
+
+
+def shelf_limits(settings: Settings) -> ShelfLimits:
+    """How long people may set an alarm aside."""
+    return ShelfLimits(parse_duration(settings.alarms.shelve_max), parse_duration(settings.alarms.shelve_max_legal))
 
 
 def rule_documents(names: Sequence[str]) -> tuple[tuple[str, str], ...]:

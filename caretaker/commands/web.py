@@ -10,13 +10,13 @@ def web(config: Config = None) -> None:
     from api.settings import ApiSettings
     from caretaker.process import end_with_parent, now_ms, set_up_logging
     from caretaker.settings import load_settings, supervised
-    from caretaker.wiring import open_console, open_series
+    from caretaker.wiring import open_console, open_series, shelf_limits
 
     settings = load_settings(config)
     set_up_logging(settings.log.level, settings.log.format, "web")
     if supervised():
         end_with_parent()
-    limits = ApiSettings(hosts=settings.web.hosts, cache_dir=settings.data_dir / "cache")
+    limits = ApiSettings(hosts=settings.web.hosts, cache_dir=settings.data_dir / "cache", shelf=shelf_limits(settings))
     console, series = open_console(settings), open_series(settings)
     try:
         app = create_app(console, series, clock=now_ms, settings=limits)

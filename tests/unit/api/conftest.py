@@ -14,9 +14,9 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.settings import ApiSettings
-from domain.alarms import Alarm, AlarmEvent, AlarmKey, EventKind, Priority, Reason, Transition
+from domain.alarms import Alarm, AlarmEvent, AlarmKey, EventKind, Overlay, OverlayKind, Priority, Reason, Transition
 from domain.batch import Gap
-from domain.errors import ConflictError, NotFoundError
+from domain.errors import ConflictError, IllegalTransitionError, NotFoundError
 from domain.lifecycle import apply
 from domain.readings import Quality
 from domain.records import (
@@ -100,6 +100,7 @@ class FakeConsole:
     letters: list[DeadLetter] = field(default_factory=list)
     agent_rows: list[AgentRow] = field(default_factory=list)
     process_rows: dict[str, ProcessRow] = field(default_factory=dict)
+    service_rows: dict[tuple[str, str], Overlay] = field(default_factory=dict)
     broken: str = ""
     polls: int = 0
 
@@ -145,6 +146,8 @@ class FakeConsole:
                 and (not where.priorities or alarm.priority in where.priorities)
                 and where.rule in (None, alarm.key.rule)
                 and where.point in (None, alarm.key.point, alarm.key.point.partition("/")[0])
+                and (where.overlay is None or alarm.overlay(where.overlay) is not None)
+                and (not where.set_aside or bool(alarm.overlays))
             )
 
         found = [alarm for alarm in self.alarm_rows.values() if wanted(alarm)]
@@ -167,6 +170,30 @@ class FakeConsole:
         self.alarm_rows[site, event.key] = after
         self.log.append(replace(transition, id=len(self.log) + 1))
         return self.log[-1]
+
+    def remove_from_service(
+        self, site: str, asset: str, by: str, why: str, until: int | None, now: int
+    ) -> tuple[Transition, ...]:
+        if (site, asset) in self.service_rows:
+            raise IllegalTransitionError(f"{asset} is out of service already", "put it back first")
+        self.service_rows[site, asset] = Overlay(OverlayKind.OUT_OF_SERVICE, by, why, now, until)
+        return self._each(EventKind.REMOVE_FROM_SERVICE, site, asset, by, why, until, now)
+
+    def return_to_service(self, site: str, asset: str, by: str, note: str, now: int) -> tuple[Transition, ...]:
+        if (site, asset) not in self.service_rows:
+            raise IllegalTransitionError(f"{asset} is in service")
+        del self.service_rows[site, asset]
+        return self._each(EventKind.RETURN_TO_SERVICE, site, asset, by, note, None, now)
+
+    def _each(
+        self, kind: EventKind, site: str, asset: str, by: str, note: str, until: int | None, now: int
+    ) -> tuple[Transition, ...]:
+        keys = [key for at, key in self.alarm_rows if at == site and key.point.partition("/")[0] == asset]
+        said = {"by": by, "note": note, "until": until}
+        return tuple(self.happen(site, AlarmEvent(kind, key, Reason.BY_PERSON, now, now, **said)) for key in keys)
+
+    def out_of_service(self, site: str) -> dict[str, Overlay]:
+        return {asset: overlay for (at, asset), overlay in self.service_rows.items() if at == site}
 
     def transitions(self, where: TransitionFilter, limit: int, newest_first: bool = True) -> list[Transition]:
         def wanted(one: Transition) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.board import Freshness, Standing, freshness, open_alarms, stale_after, standing_of, tally
-from domain.alarms import AlarmEvent, AlarmKey, AlarmState, EventKind, Priority, Reason
+from api.board import Freshness, Standing, freshness, open_alarms, set_aside, stale_after, standing_of, tally
+from domain.alarms import AlarmEvent, AlarmKey, AlarmState, EventKind, Overlay, OverlayKind, Priority, Reason
 from domain.readings import Quality
 from domain.records import Latest
 from domain.times import MINUTE
@@ -139,8 +139,8 @@ def test_open_alarms_come_gravest_first_and_closed_ones_not_at_all(bench: Any) -
     bench.raise_alarm("c", "x/t", priority=Priority.HIGH, ago=5 * MINUTE)
     bench.raise_alarm("d", "x/t", priority=Priority.HIGH, ago=MINUTE)
     rows = list(bench.console.alarm_rows.values())
-    assert [alarm.key.rule for alarm in open_alarms(rows)] == ["d", "c", "a", "b"]
-    assert all(alarm.state is not AlarmState.NORMAL for alarm in open_alarms(rows))
+    assert [alarm.key.rule for alarm in open_alarms(rows, bench.now)] == ["d", "c", "a", "b"]
+    assert all(alarm.state is not AlarmState.NORMAL for alarm in open_alarms(rows, bench.now))
 
 
 def test_the_tally_counts_every_word_even_at_zero(bench: Any) -> None:
@@ -149,3 +149,27 @@ def test_the_tally_counts_every_word_even_at_zero(bench: Any) -> None:
     assert counts[Standing.NORMAL] == 1
     assert counts[Standing.UNWATCHED] == 1
     assert set(counts) == set(Standing)
+
+
+def test_a_shelved_alarm_is_never_green_even_when_all_is_well(bench: Any) -> None:
+    bench.all_measured()
+    bench.raise_alarm()
+    bench.clear_alarm()
+    happen(bench, EventKind.ACKNOWLEDGE)
+    assert stand(bench).standing is Standing.NORMAL
+    happen(bench, EventKind.SHELVE, note="repair", until=bench.now + MINUTE)
+    one = stand(bench)
+    assert (one.standing, len(one.alarms)) == (Standing.SET_ASIDE, 1)
+    rows = list(bench.console.alarm_rows.values())
+    assert (open_alarms(rows, bench.now), set_aside(rows, bench.now)) == ([], rows)
+    bench.clock[0] += MINUTE  # its time is over, whether or not anybody has written that down
+    assert set_aside(rows, bench.now) == []
+
+
+def test_what_is_out_of_service_is_nothing_else(bench: Any) -> None:
+    bench.raise_alarm()
+    known = bench.app.state.operations.site("school")
+    overlay = Overlay(OverlayKind.OUT_OF_SERVICE, "Li", "sold", bench.now)
+    rows = list(bench.console.alarm_rows.values())
+    one = standing_of(known, known.asset("fridge-1"), {}, rows, bench.now, overlay)
+    assert (one.standing, one.priority, one.service) == (Standing.OUT_OF_SERVICE, None, overlay)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.commands import Said
 from api.i18n import choose
 from api.live import resume_id
 from api.operations import DEFAULT_SPAN, LONGEST_SPAN, MOST_WINDOWS, Operations, Span
@@ -58,19 +59,19 @@ def test_the_state_of_a_site_is_of_one_moment(bench: Any, operations: Operations
 def test_what_is_over_and_answered_is_not_in_the_state(bench: Any, operations: Operations) -> None:
     bench.raise_alarm()
     bench.clear_alarm()
-    operations.acknowledge("school", KEY, "Wang Fang", "", None)
+    operations.commands.acknowledge("school", KEY, Said("Wang Fang", "", None))
     assert operations.state("school").alarms == ()
 
 
 def test_a_refused_command_changes_nothing(bench: Any, operations: Operations) -> None:
     with pytest.raises(NotFoundError):
-        operations.acknowledge("school", KEY, "Wang Fang", "", None)
+        operations.commands.acknowledge("school", KEY, Said("Wang Fang", "", None))
     bench.raise_alarm()
     with pytest.raises(ConflictError):
-        operations.acknowledge("school", KEY, "Wang Fang", "", 7)
-    operations.acknowledge("school", KEY, "Wang Fang", "seen", 1)
+        operations.commands.acknowledge("school", KEY, Said("Wang Fang", "", 7))
+    operations.commands.acknowledge("school", KEY, Said("Wang Fang", "seen", 1))
     with pytest.raises(IllegalTransitionError):
-        operations.acknowledge("school", KEY, "Li Lei", "", None)
+        operations.commands.acknowledge("school", KEY, Said("Li Lei", "", None))
     assert [one.by for one in bench.console.log] == ["", "Wang Fang"]
 
 

@@ -7,8 +7,11 @@ did (`complete` is False), so that the caller knows to ask the history for more.
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from domain.batch import Bytes8, Float64s, Int64s
+
+POINTS_AT_ONCE = 4_096  # whose readings are gathered in one go: what that needs besides is bounded
 
 
 class Columns(NamedTuple):
@@ -41,6 +44,17 @@ def join(first: Columns, second: Columns) -> Columns:
         np.concatenate((first.value, second.value)),
         np.concatenate((first.quality, second.quality)),
     )
+
+
+class Rings(NamedTuple):
+    """All rings side by side: a row per point, and its `kept` readings one point after the other in ascending time."""
+
+    capacity: Int64s
+    complete: npt.NDArray[np.bool_]
+    kept: Int64s
+    time: Int64s
+    value: Float64s
+    quality: Bytes8
 
 
 class Recent:
@@ -116,6 +130,47 @@ class Recent:
         slots = self._slots(point)
         self._time[slots], self._value[slots], self._quality[slots] = kept.time, kept.value, kept.quality
 
+    def all_of(self, count: int) -> Rings:
+        """What the rings of the first `count` points hold."""
+        start, capacity, total = (_padded(column, count) for column in (self.start, self.capacity, self.total))
+        kept = np.minimum(total, capacity)
+        complete = total <= capacity
+        complete[[point for point in self._dropped if point < count]] = False
+        rings = Rings(
+            capacity,
+            complete,
+            kept,
+            np.empty(int(kept.sum()), np.int64),
+            np.empty(int(kept.sum()), np.float64),
+            np.empty(int(kept.sum()), np.uint8),
+        )
+        end = 0
+        for first in range(0, count, POINTS_AT_ONCE):
+            some = slice(first, first + POINTS_AT_ONCE)
+            lengths = kept[some]
+            slots = _ranks(lengths)
+            slots += np.repeat((total - kept)[some], lengths)
+            slots %= np.repeat(np.maximum(capacity[some], 1), lengths)
+            slots += np.repeat(start[some], lengths)
+            begin, end = end, end + len(slots)
+            rings.time[begin:end] = self._time[slots]
+            rings.value[begin:end] = self._value[slots]
+            rings.quality[begin:end] = self._quality[slots]
+        return rings
+
+    @classmethod
+    def of(cls, rings: Rings) -> "Recent":
+        """Rings that hold this."""
+        made = cls()
+        made.capacity, made.total = rings.capacity.copy(), rings.kept.copy()
+        made.start = np.cumsum(rings.capacity) - rings.capacity
+        made._held = int(rings.capacity.sum())
+        made._reserve(made._held)
+        slots = np.repeat(made.start, rings.kept) + _ranks(rings.kept)
+        made._time[slots], made._value[slots], made._quality[slots] = rings.time, rings.value, rings.quality
+        made._dropped = set(np.flatnonzero(~rings.complete).tolist())
+        return made
+
     def complete(self, point: int) -> bool:
         """Whether nothing of the point was dropped yet."""
         if point >= len(self.capacity):
@@ -134,3 +189,16 @@ class Recent:
         capacity, total = int(self.capacity[point]), int(self.total[point])
         slots: Int64s = self.start[point] + np.arange(max(0, total - capacity), total) % max(1, capacity)
         return slots
+
+
+def _ranks(lengths: Int64s) -> Int64s:
+    """0, 1, … for each length, one after the other."""
+    ranks: Int64s = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return ranks
+
+
+def _padded(column: Int64s, count: int) -> Int64s:
+    """The first `count` of a column, zeros where it is shorter."""
+    found = np.zeros(count, np.int64)
+    found[: min(count, len(column))] = column[:count]
+    return found

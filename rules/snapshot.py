@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from domain.batch import Int64s
 from rules.condition import Condition, LevelState
 from rules.derived import Derived
 from rules.frontier import Agent
 from rules.late import Said
 from rules.plan import Plan
 from rules.points import PointTable, Track
-from rules.recent import Columns
+from rules.recent import Columns, Recent, Rings
 from rules.revisit import Counters
 from rules.silence import Silence
 
 if TYPE_CHECKING:
     from rules.engine import Engine
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class _Rows(msgspec.Struct, array_like=True):
@@ -53,16 +54,21 @@ class _Track(msgspec.Struct, array_like=True):
     signal: list[Any] | None
 
 
-class _Point(msgspec.Struct, array_like=True):
-    name: str
-    owner: int
-    floor: int
-    last_time: int
-    last_value: float | None
-    capacity: int
-    complete: bool
-    recent: _Rows
-    tracks: list[_Track]
+class _Points(msgspec.Struct, array_like=True):
+    """All points in columns; `kept` is how many of the recent readings are each point's."""
+
+    names: list[str]
+    owner: bytes
+    floor: bytes
+    last_time: bytes
+    last_value: bytes
+    capacity: bytes
+    complete: bytes
+    kept: bytes
+    time: bytes
+    value: bytes
+    quality: bytes
+    tracks: list[list[_Track]]
 
 
 class _Silence(msgspec.Struct, array_like=True):
@@ -84,7 +90,7 @@ class _State(msgspec.Struct, array_like=True):
     plans: list[Plan]
     open: list[tuple[str, str, int]]
     agents: list[_Agent]
-    points: list[_Point]
+    points: _Points
     silence: _Silence
     counters: Counters
 
@@ -115,7 +121,7 @@ def encode(engine: "Engine") -> bytes:
         [],
         [(point, metric, plans.number(plan)) for point, metric, plan in engine.open],
         [_Agent(name, one.frontier, one.promised, _rows(one.waiting)) for name, one in engine.agents.items()],
-        [_point(table, number, plans) for number in range(len(table.names))],
+        _points(table, plans),
         _silence(silence, plans),
         engine.counters,
     )
@@ -139,8 +145,7 @@ def decode_into(engine: "Engine", blob: bytes) -> None:
     engine.counters = state.counters
     engine.silence = _restored_silence(state.silence, state.plans)
     engine.table = PointTable()
-    for stored in state.points:
-        _restore_point(engine.table, stored, state.plans)
+    _restore_points(engine.table, state.points, state.plans)
     engine.agents, engine.agents_by_number = {}, []
     for number, one in enumerate(state.agents):
         agent = Agent(number)
@@ -172,18 +177,31 @@ def _number(value: float) -> float | None:
     return None if value != value else value
 
 
-def _point(table: PointTable, point: int, plans: _Plans) -> _Point:
-    return _Point(
-        table.names[point],
-        int(table.owner[point]),
-        int(table.floor[point]),
-        int(table.last_time[point]),
-        _number(float(table.last_value[point])),
-        table.recent.room(point),
-        table.recent.complete(point),
-        _rows(table.recent.read(point)),
-        [_track(track, plans) for track in table.tracks[point]],
+def _points(table: PointTable, plans: _Plans) -> _Points:
+    count = len(table.names)
+    recent = table.recent.all_of(count)
+    return _Points(
+        table.names,
+        _int64s(table.owner[:count]),
+        _int64s(table.floor[:count]),
+        _int64s(table.last_time[:count]),
+        table.last_value[:count].astype("<f8").tobytes(),
+        _int64s(recent.capacity),
+        recent.complete.tobytes(),
+        _int64s(recent.kept),
+        _int64s(recent.time),
+        recent.value.astype("<f8").tobytes(),
+        recent.quality.tobytes(),
+        [[_track(track, plans) for track in tracks] for tracks in table.tracks],
     )
+
+
+def _int64s(column: Int64s) -> bytes:
+    return column.astype("<i8").tobytes()
+
+
+def _of_int64s(blob: bytes) -> Int64s:
+    return np.frombuffer(blob, "<i8").astype(np.int64)
 
 
 def _track(track: Track, plans: _Plans) -> _Track:
@@ -203,21 +221,30 @@ def _track(track: Track, plans: _Plans) -> _Track:
     )
 
 
-def _restore_point(table: PointTable, stored: _Point, plans: list[Plan]) -> None:
-    point = table.add(stored.name)
-    table.owner[point], table.floor[point] = stored.owner, stored.floor
-    table.last_time[point] = stored.last_time
-    table.recent.ensure(point, stored.capacity)
-    table.recent.replace(point, _columns(stored.recent))
-    if not stored.complete:
-        table.recent.forget(point)
-    for place, one in enumerate(stored.tracks):
-        track = Track(plans[one.plan], point, place)
-        _restore_condition(track.condition, one)
-        track.log.said, track.log.last, track.log.floor = one.said, one.last, one.floor
-        table.tracks[point].append(track)
-    table.last_value[point] = float("nan") if stored.last_value is None else stored.last_value
-    table.refresh(point)
+def _restore_points(table: PointTable, stored: _Points, plans: list[Plan]) -> None:
+    count = len(stored.names)
+    for name in stored.names:
+        table.add(name)
+    table.owner[:count], table.floor[:count] = _of_int64s(stored.owner), _of_int64s(stored.floor)
+    table.last_time[:count] = _of_int64s(stored.last_time)
+    table.last_value[:count] = np.frombuffer(stored.last_value, "<f8")
+    table.recent = Recent.of(
+        Rings(
+            _of_int64s(stored.capacity),
+            np.frombuffer(stored.complete, np.bool_),
+            _of_int64s(stored.kept),
+            _of_int64s(stored.time),
+            np.frombuffer(stored.value, "<f8").astype(np.float64),
+            np.frombuffer(stored.quality, np.uint8),
+        )
+    )
+    for point, tracks in enumerate(stored.tracks):
+        for place, one in enumerate(tracks):
+            track = Track(plans[one.plan], point, place)
+            _restore_condition(track.condition, one)
+            track.log.said, track.log.last, track.log.floor = one.said, one.last, one.floor
+            table.tracks[point].append(track)
+        table.refresh(point)
 
 
 def _restore_condition(condition: Condition, stored: _Track) -> None:

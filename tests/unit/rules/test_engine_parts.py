@@ -251,3 +251,25 @@ def test_a_deadline_inside_a_long_run_has_the_value_in_force_then() -> None:
     run(condition, times, 10.0 + times, np.zeros(len(times), np.uint8), lambda _, one: told.append(one))
     assert [(one.at, one.value) for one in told] == [(15, 20.0)]
     assert condition.value == 200.0
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_all_rings_side_by_side_make_the_same_rings_again(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("rules.recent.POINTS_AT_ONCE", at_once)
+    recent = Recent()
+    for point, capacity in ((0, 3), (2, 4), (3, 2)):
+        recent.ensure(point, capacity)
+    one_by_one(recent, 0, range(8))
+    one_by_one(recent, 2, range(4))
+    recent.forget(3)
+    rings = recent.all_of(70)
+    assert rings.kept.tolist()[:5] == [3, 0, 4, 0, 0]
+    assert rings.time.tolist() == [5, 6, 7, 0, 1, 2, 3]
+    again = Recent.of(rings)
+    for point in range(5):
+        assert again.read(point).time.tolist() == recent.read(point).time.tolist()
+        assert (again.complete(point), again.room(point)) == (recent.complete(point), recent.room(point))
+    one_by_one(again, 0, range(8, 10))
+    one_by_one(again, 2, range(4, 5))
+    assert (again.read(0).time.tolist(), again.read(2).time.tolist()) == ([7, 8, 9], [1, 2, 3, 4])
+    assert [again.complete(point) for point in (0, 2, 3)] == [False, False, False]

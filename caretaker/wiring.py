@@ -16,9 +16,11 @@ from caretaker.settings import SQLITE, Settings, read_text
 from domain.catalogue import Catalogue, Label
 from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
+from domain.incidents import IncidentPlan
 from domain.ports import Judge, SeriesStore
 from domain.times import parse_duration
 from rules.engine import Engine
+from rules.incident_rules import incident_plan
 from rules.loading import load_documents, load_revision
 from rules.model import RuleSet
 from rules.packs import load_pack_text
@@ -110,6 +112,23 @@ def rule_titles(store: OperationalStore) -> Callable[[str, str], Label | None]:
         return found.title if found else None
 
     return title
+
+
+def incident_plans(store: OperationalStore) -> Callable[[str], IncidentPlan | None]:
+    """Looks up a site's incident rules; parses catalogue and rules once per revision."""
+    known: dict[str, tuple[tuple[int, int], IncidentPlan]] = {}
+
+    def plan(site: str) -> IncidentPlan | None:
+        described, rules = store.site_revision(site), store.rules_revision(site)
+        if described is None or rules is None:
+            return None
+        key = (described.number, rules.number)
+        if site not in known or known[site][0] != key:
+            catalogue = load_catalogue(described.documents[0][1], described.documents[0][0])
+            known[site] = (key, incident_plan(load_revision(rules), catalogue))
+        return known[site][1]
+
+    return plan
 
 
 def apply_configured(settings: Settings, store: OperationalStore, now: int) -> list[str]:

@@ -109,6 +109,11 @@ class IncidentPlan:
         waits = [one.settle for one in self.rules if self._could_gather(one, key)]
         return max(waits, default=0)
 
+    def under(self, incident: Incident) -> list[Asset]:
+        """The assets from which the incident can gather, in the catalogue's order."""
+        names = {point.partition("/")[0] for point in self._points_of(incident.rule.gathers, incident.root)}
+        return [asset for asset in self.catalogue.assets if asset.id in names]
+
     def gather(self, log: Sequence[Episode], now: int) -> list[Incident]:
         """The incidents of the log, by start; each alarm in one of them at the most. `log`: episodes of this site."""
         found: list[Incident] = []

@@ -287,6 +287,10 @@ class Outbox(Protocol):
 
     def alarm(self, site: str, key: AlarmKey) -> Alarm | None: ...  # noqa: D102 - as in Console
 
+    def latest(self, site: str) -> list[Latest]: ...  # noqa: D102 - as in Console
+
+    def transitions(self, where: TransitionFilter, limit: int, newest_first: bool = True) -> list[Transition]: ...  # noqa: D102 - as in Console
+
     def site_revision(self, site: str, number: int | None = None) -> Revision | None: ...  # noqa: D102 - as in Ledger
 
     def beat(self, process: ProcessRow) -> None: ...  # noqa: D102 - as in Ledger

@@ -49,6 +49,10 @@ class Why(StrEnum):
     STEPPED_DOWN = "stepped_down"
     CLOSED = "closed"
     COMMAND = "command"
+    MAY_HAVE_A_CAUSE = "may_have_a_cause"  # an incident may still claim it
+    INCIDENT = "incident"  # the first of several alarms with one cause
+    INCIDENT_GRAVER = "incident_graver"
+    IN_INCIDENT = "in_incident"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from zoneinfo import ZoneInfo
 
 from domain.alarms import Priority, Reason, Transition
 from domain.catalogue import Catalogue, Label
-from domain.times import from_ms
+from domain.emptying import Unit
+from domain.incidents import Incident
+from domain.times import MINUTE, from_ms
 from notify.decide import Action, Verdict, Why
 
+MOST_UNITS = 5
 MOST_LINES = 20  # per message; the rest is counted
 
 RuleTitle = Callable[[str, str], Label | None]  # (site, rule) -> its title
@@ -52,6 +55,8 @@ _WHYS = {
     Why.FOUND_LATE: Label("found late and still going on, please acknowledge", "发现较晚且仍在持续，请确认"),
     Why.OVERLAY_LIFTED: Label("no longer set aside, please acknowledge", "搁置已结束，请确认"),
     Why.PAST_EXCURSION: Label("this is over, but must be answered", "已结束，但仍需确认"),
+    Why.INCIDENT: Label("please acknowledge", "请确认"),
+    Why.INCIDENT_GRAVER: Label("it got worse, please acknowledge", "情况加重，请确认"),
     Why.RETURNED_UNANSWERED: Label("over, and still not acknowledged", "已结束，尚未确认"),
 }
 _HEADLINES = {
@@ -62,10 +67,12 @@ _HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A transition, and what was decided about it."""
+    """A transition, and what was decided about it; `incident`: which it is the head of, with the units to empty."""
 
     transition: Transition
     verdict: Verdict
+    incident: Incident | None = None
+    units: tuple[Unit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,13 @@ def compose(
     first = notices[0].transition
     action = notices[0].verdict.action
     gravest = sorted(notices, key=lambda notice: -_rank(notice.transition))
-    lines = [_line(notice, catalogue, language, rule_title) for notice in gravest[:MOST_LINES]]
+    lines = [
+        line
+        for notice in gravest[:MOST_LINES]
+        for line in (
+            *_incident_lines(notice, catalogue, language), _line(notice, catalogue, language, rule_title),
+        )
+    ]  # fmt: skip
     if len(notices) > MOST_LINES:
         rest = len(notices) - MOST_LINES
         lines.append(Label(f"… and {rest} more", f"……另有 {rest} 条").in_language(language))
@@ -108,6 +121,39 @@ def _title(
     asset = _asset(transition, catalogue, language)
     more = "" if len(gravest) == 1 else f" +{len(gravest) - 1}"
     return Label(f"{head}: {site}, {asset}{more}", f"{head}：{site} {asset}{more}").in_language(language)
+
+
+def _incident_lines(notice: Notice, catalogue: Catalogue | None, language: str) -> list[str]:
+    """What has happened, what to do, and which cold units to empty first; nothing without an incident."""
+    incident = notice.incident
+    if incident is None:
+        return []
+    asset = None if catalogue is None else catalogue.assets_by_id.get(incident.root)
+    where = incident.root if asset is None else asset.label.in_language(language) or incident.root
+    title, count = incident.rule.title.in_language(language) or incident.rule.id, len(incident.episodes)
+    alarms = "1 alarm" if count == 1 else f"{count} alarms"
+    lines = [Label(f"{title} ({where}): {alarms} with one cause.", f"{title}（{where}）：同一原因 {count} 条报警。")]
+    if incident.rule.response.en:
+        lines.append(incident.rule.response)
+    if notice.units:
+        units = notice.units[:MOST_UNITS]
+        lines.append(
+            Label(
+                "Empty first: " + "; ".join(_unit(one, "en") for one in units) + ".",
+                "优先转移：" + "；".join(_unit(one, "zh") for one in units) + "。",
+            )
+        )
+    return [line.in_language(language) for line in lines]
+
+
+def _unit(one: Unit, language: str) -> str:
+    name = one.asset.label.in_language(language) or one.asset.id
+    if one.left is None:
+        return Label(f"{name} (temperature not known)", f"{name}（温度未知）").in_language(language)
+    minutes = one.left // MINUTE
+    if minutes == 0:
+        return Label(f"{name} (over the limit now)", f"{name}（已超限）").in_language(language)
+    return Label(f"{name} (about {minutes} min)", f"{name}（约 {minutes} 分钟）").in_language(language)
 
 
 def _line(notice: Notice, catalogue: Catalogue | None, language: str, rule_title: RuleTitle | None) -> str:

@@ -24,6 +24,7 @@ from domain.records import ProcessRow, SentNotice
 from domain.times import MINUTE, SECOND
 from notify.channels import Channel
 from notify.decide import Action, RecentPages, decide
+from notify.gathering import IncidentPlans, Incidents
 from notify.message import Message, Notice, RuleTitle, compose
 
 POLL = 1 * SECOND
@@ -60,9 +61,11 @@ class Worker:
         *,
         language: str = "zh",
         rule_title: RuleTitle | None = None,
+        plans: IncidentPlans | None = None,
     ) -> None:
         self._outbox, self._channels = outbox, tuple(channels)
         self._language, self._rule_title = language, rule_title
+        self._plans = plans
         self._pages = RecentPages()
         self._deliveries: list[_Delivery] = []
         self._waiting: set[int] = set()
@@ -105,12 +108,15 @@ class Worker:
         told: list[Notice] = []
         untold: list[SentNotice] = []
         waiting: set[int] = set()
+        incidents = Incidents(self._outbox, self._plans, now)
         for transition in pending:
             if transition.id in on_the_way:
                 continue
             alarm = self._outbox.alarm(transition.site, transition.key)
             last = self._pages.last(transition)
-            verdict = decide(transition, alarm, last, now, may_wait=len(waiting) < MOST_WAITING)
+            may_wait = len(waiting) < MOST_WAITING
+            notice = incidents.weigh(transition, decide(transition, alarm, last, now, may_wait=may_wait), may_wait)
+            verdict = notice.verdict
             self._pages.note(transition, verdict, now)
             match verdict.action:
                 case Action.WAIT:
@@ -118,7 +124,7 @@ class Worker:
                 case Action.NONE:
                     untold.append(SentNotice(transition.id, str(verdict), "", now, ""))
                 case Action.PAGE | Action.SUMMARY:
-                    told.append(Notice(transition, verdict))
+                    told.append(notice)
         self._outbox.settle_notices(untold)
         self._waiting = waiting
         return told
@@ -193,9 +199,11 @@ def run(
     *,
     language: str = "zh",
     rule_title: RuleTitle | None = None,
+    plans: IncidentPlans | None = None,
 ) -> None:
-    """Work until `stop` is set. `clock` gives UTC ms; `rule_title` gives the names of rules (else ids are shown)."""
-    worker = Worker(outbox, channels, language=language, rule_title=rule_title)
+    """Work until `stop` is set. `clock` gives UTC ms; `rule_title` gives the names of rules (else ids are shown),
+    `plans` a site's incident rules (else every alarm is told by itself)."""
+    worker = Worker(outbox, channels, language=language, rule_title=rule_title, plans=plans)
     started = clock()
     beaten = started - BEAT
     while not stop.is_set():

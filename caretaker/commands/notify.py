@@ -7,7 +7,7 @@ def notify(config: Config = None) -> None:
     """Decide for each transition who is told, tell them, and keep the delivery log."""
     from caretaker.process import end_with_parent, now_ms, set_up_logging, stop_on_signals
     from caretaker.settings import load_settings, supervised
-    from caretaker.wiring import open_operational, rule_titles
+    from caretaker.wiring import incident_plans, open_operational, rule_titles
     from notify.channels import open_channels
     from notify.worker import run
 
@@ -19,6 +19,14 @@ def notify(config: Config = None) -> None:
     stop = stop_on_signals()
     outbox = open_operational(settings)
     try:
-        run(outbox, channels, now_ms, stop, language=settings.notify.language, rule_title=rule_titles(outbox))
+        run(
+            outbox,
+            channels,
+            now_ms,
+            stop,
+            language=settings.notify.language,
+            rule_title=rule_titles(outbox),
+            plans=incident_plans(outbox),
+        )
     finally:
         outbox.close()

@@ -131,7 +131,11 @@ class _Loader(yaml.SafeLoader):
     """YAML without its guesses about dates, octal and `on`/`off`: only true/false are booleans."""
 
 
-_Loader.yaml_implicit_resolvers = {
+class _QuickLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # if PyYAML has libyaml
+    """The same in C; a text that it does not read is read again by the other, whose words are better."""
+
+
+_Loader.yaml_implicit_resolvers = _QuickLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp",)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     if first not in "yYnNoO"
@@ -151,7 +155,7 @@ def _kind(raw: yaml.Node) -> str:
 def load_document(text: str, file: str) -> Node:
     """The root of the one YAML document in `text`. InputError when it is not YAML, empty, or has several documents."""
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = _composed(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
@@ -161,3 +165,10 @@ def load_document(text: str, file: str) -> Node:
     if root is None:
         raise InputError(Place(file, 1), "the file is empty")
     return Node(root, file, "")
+
+
+def _composed(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=_QuickLoader)
+    except (yaml.YAMLError, ValueError):
+        return yaml.compose(text, Loader=_Loader)

@@ -14,7 +14,7 @@ from rules.condition import Condition, LevelState
 from rules.derived import Derived
 from rules.frontier import Agent
 from rules.late import Said
-from rules.plan import Plan
+from rules.plan import NEVER, Plan
 from rules.points import PointTable, Track
 from rules.recent import Columns, Recent, Rings
 from rules.revisit import Counters
@@ -68,7 +68,7 @@ class _Points(msgspec.Struct, array_like=True):
     time: bytes
     value: bytes
     quality: bytes
-    tracks: list[list[_Track]]
+    tracks: list[list[int | _Track]]  # only the plan's number for one that was never moved
 
 
 class _Silence(msgspec.Struct, array_like=True):
@@ -100,13 +100,17 @@ class _Version(msgspec.Struct, array_like=True):
 
 
 class _Plans:
-    """Each plan once, by number."""
+    """Each plan once, by number. The plans of a site are few objects, and comparing them costs more than writing."""
 
     def __init__(self) -> None:
         self.numbers: dict[Plan, int] = {}
+        self._of_object: dict[int, int] = {}
 
     def number(self, plan: Plan) -> int:
-        return self.numbers.setdefault(plan, len(self.numbers))
+        number = self._of_object.get(id(plan))
+        if number is None:
+            number = self._of_object[id(plan)] = self.numbers.setdefault(plan, len(self.numbers))
+        return number
 
 
 def encode(engine: "Engine") -> bytes:
@@ -204,10 +208,14 @@ def _of_int64s(blob: bytes) -> Int64s:
     return np.frombuffer(blob, "<i8").astype(np.int64)
 
 
-def _track(track: Track, plans: _Plans) -> _Track:
-    condition = track.condition
+def _track(track: Track, plans: _Plans) -> int | _Track:
+    condition, log = track.condition, track.log
+    plan = plans.number(condition.plan)
+    untouched = condition.edge == -NEVER and condition.level < 0 and log.last == log.floor == -NEVER and not log.said
+    if untouched and type(condition) is Condition:
+        return plan
     return _Track(
-        plans.number(condition.plan),
+        plan,
         [(state.phase, state.since, state.accrued, state.mark) for state in condition.levels],
         condition.edge,
         _number(condition.value),
@@ -240,9 +248,10 @@ def _restore_points(table: PointTable, stored: _Points, plans: list[Plan]) -> No
     )
     for point, tracks in enumerate(stored.tracks):
         for place, one in enumerate(tracks):
-            track = Track(plans[one.plan], point, place)
-            _restore_condition(track.condition, one)
-            track.log.said, track.log.last, track.log.floor = one.said, one.last, one.floor
+            track = Track(plans[one if isinstance(one, int) else one.plan], point, place)
+            if not isinstance(one, int):
+                _restore_condition(track.condition, one)
+                track.log.said, track.log.last, track.log.floor = one.said, one.last, one.floor
             table.tracks[point].append(track)
         table.refresh(point)
 

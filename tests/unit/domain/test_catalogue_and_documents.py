@@ -1,7 +1,11 @@
 """The catalogue's YAML form, and that every complaint says line and remedy."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+import yaml
+
+from domain import documents
 from domain.catalogue import Label
 from domain.catalogue_file import load_catalogue
 from domain.documents import load_document
@@ -30,6 +34,37 @@ assets:
     points:
       status: {states: {off: 0, run: 1, fault: 2}}
 """
+
+
+def seen(node: yaml.Node) -> object:
+    """A document's nodes as they are placed and tagged."""
+    value = node.value
+    if isinstance(node, yaml.MappingNode):
+        value = [(seen(key), seen(one)) for key, one in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        value = [seen(one) for one in node.value]
+    return node.tag, node.start_mark.line, node.start_mark.column, value
+
+
+RULES = sorted((Path(__file__).parents[3] / "rules" / "packs").glob("*.yaml"))
+TEXTS = [SITE, "", "a: [1, 0x1F, 08, 1_000, on, no, true, ~, 2026-03-01, '1']", "校: {区: [x,  y]}\nb: 'é'\n"]
+
+
+@pytest.mark.parametrize("text", [*TEXTS, *(path.read_text() for path in RULES)])
+def test_the_quick_loader_reads_the_same_at_the_same_places(text: str) -> None:
+    quick, plain = (yaml.compose(text, Loader=loader) for loader in (documents._QuickLoader, documents._Loader))
+    assert quick == plain if quick is None or plain is None else seen(quick) == seen(plain)
+    assert RULES
+
+
+@pytest.mark.parametrize("text", ["a: [1, 2", "a: b: c", "\tx: 1", "a: 1\n---\nb: 2\n", 'a: "x', "a: \x00"])
+def test_what_is_no_yaml_is_told_in_the_words_of_the_plain_loader(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    with pytest.raises(InputError) as quick:
+        load_document(text, "x.yaml")
+    monkeypatch.setattr(documents, "_QuickLoader", documents._Loader)
+    with pytest.raises(InputError) as plain:
+        load_document(text, "x.yaml")
+    assert str(quick.value) == str(plain.value)
 
 
 def test_a_site_is_read_whole() -> None:

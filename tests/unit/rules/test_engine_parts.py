@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 
 from domain.alarms import EventKind, Priority, Reason
+from domain.batch import batch_of
+from domain.catalogue import Asset, Catalogue, Label, Point
+from domain.readings import Reading
+from domain.units import unit_of
+from rules.assign import plans_by_point
 from rules.condition import Change, Condition
+from rules.engine import Engine
 from rules.frontier import Agent, by_point_and_time, free_place, merged, settle_clashes
 from rules.kernel import fire_before, run
 from rules.late import MOST_REMEMBERED, Log, Said, past_excursions, stretches
-from rules.model import Level, Limit, Rule, Selector, StateIs
+from rules.model import Level, Limit, Rule, RuleSet, Selector, StateIs
 from rules.plan import NEVER, UNKNOWN, Plan, bad_rows, plan_of
 from rules.recent import Columns, Recent, join, no_columns
 
@@ -273,3 +279,22 @@ def test_all_rings_side_by_side_make_the_same_rings_again(monkeypatch: pytest.Mo
     one_by_one(again, 2, range(4, 5))
     assert (again.read(0).time.tolist(), again.read(2).time.tolist()) == ([7, 8, 9], [1, 2, 3, 4])
     assert [again.complete(point) for point in (0, 2, 3)] == [False, False, False]
+
+
+def test_points_that_are_judged_alike_share_their_plans_and_a_point_that_was_never_moved_costs_a_snapshot_little() -> (
+    None
+):
+    rules = RuleSet({"r": Rule("r", Selector(metric="b"), (Level(Limit(above=8.0), Priority.LOW),))})
+    assets = tuple(Asset(f"a{k}", "other", "x", Label(""), (Point(f"a{k}", "b", unit_of("Cel")),)) for k in range(200))
+    site = Catalogue("s", Label("s"), assets=assets)
+    plans = [one for plans in plans_by_point(site, rules).values() for one in plans]
+    assert len(plans) == 200
+    assert len({id(one) for one in plans}) == 1
+    engine, moved = Engine("s"), Engine("s")
+    for one in (engine, moved):
+        one.set_rules(site, rules, 0)
+    moved.feed(batch_of("s", 10, [Reading(f"a{k}/b", 5, 9.0) for k in range(200)], upto=9))
+    again = Engine("s")
+    again.restore(moved.snapshot())
+    assert again.snapshot() == moved.snapshot()
+    assert len(moved.snapshot()) > len(engine.snapshot()) + 200 * 20

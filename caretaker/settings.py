@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from domain.errors import CaretakerError, InputError, Place
-from domain.times import DAY, parse_duration
+from domain.times import DAY, format_duration, parse_duration
 from edge.tables import parse_tables
 from edge.toml_lines import line_numbers, line_of
+from ingest.settings import LEASE_LEAST, LEASE_MOST
 from store.influx.address import SHAPE, parse_address
 
 EMBEDDED = "embedded"
@@ -136,12 +137,22 @@ class IngestSettings(_Part):
 
     snapshot_every: str = Field("60s", description="time between two snapshots of the engine's state")
     journal_max_mb: int = Field(2048, ge=16, description="the journal's bound; when it is full the agents hold")
+    lease: str = Field(
+        "15s", description="time after which another worker takes the sites of one that is gone; 5s to 5min"
+    )
 
     @field_validator("snapshot_every")
     @classmethod
     def _a_duration(cls, text: str) -> str:
         if parse_duration(text) <= 0:
             raise ValueError("must be longer than zero")
+        return text
+
+    @field_validator("lease")
+    @classmethod
+    def _a_lease(cls, text: str) -> str:
+        if not LEASE_LEAST <= parse_duration(text) <= LEASE_MOST:
+            raise ValueError(f"must be from {format_duration(LEASE_LEAST)} to {format_duration(LEASE_MOST)}")
         return text
 
 

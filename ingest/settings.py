@@ -11,11 +11,17 @@ from urllib.parse import unquote, urlsplit
 from domain.errors import CaretakerError
 from domain.times import MINUTE, SECOND
 
+# A lease is renewed at each third of it, and looked after once a second: below the least, a database that is slow for
+# two seconds would cost a worker its sites. As long as a lease runs, nobody judges the sites of a worker that died.
+LEASE_LEAST = 5 * SECOND
+LEASE_MOST = 5 * MINUTE
+
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
     """`worker` names this process in the sites' leases and in its MQTT client id: no two may share it.
 
+    `lease_ttl` is from LEASE_LEAST to LEASE_MOST, and may differ between workers.
     `broker_user` and `broker_password`, when given, count instead of those in `broker_url`; `broker_ca` is the
     authority that signed the broker's certificate (mqtts://), None the system's.
     """

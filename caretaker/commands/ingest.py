@@ -27,6 +27,7 @@ def ingest(config: Config = None) -> None:
         broker_user=user,
         broker_password=password,
         broker_ca=settings.broker.ca_file,
+        lease_ttl=parse_duration(settings.ingest.lease),
         journal_bytes=settings.ingest.journal_max_mb * 1024 * 1024,
         snapshot_every=parse_duration(settings.ingest.snapshot_every),
         keep_readings=parse_duration(settings.stores.keep_readings),

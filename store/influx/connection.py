@@ -100,7 +100,8 @@ class Connection:
             self._query(influxql.delete(measurement, tags, start, end))
             return
         asked = " AND ".join(f"{key}={_quoted(value)}" for key, value in (("_measurement", measurement), *tags))
-        body = msgspec.json.encode({"start": iso(start), "stop": iso(end), "predicate": asked})
+        # Unlike a query's end, the stop of 2.x is deleted too (seen on 2.7.12).
+        body = msgspec.json.encode({"start": iso(start), "stop": iso(end - 1), "predicate": asked})
         path = "/api/v2/delete?" + urlencode({"org": self.address.org, "bucket": self.address.database})
         status, _, answer = self._send("POST", path, body, {**self._token(), "Content-Type": "application/json"})
         if status != 204:

@@ -216,7 +216,7 @@ def test_the_second_version_deletes_by_predicate(second: Front) -> None:
     (asked,) = second.of("/api/v2/delete")
     assert asked.query == {"org": ["school"], "bucket": ["canteen"]}
     assert asked.body == (
-        b'{"start":"2026-01-01T00:00:00.000Z","stop":"2026-01-01T00:01:00.000Z",'
+        b'{"start":"2026-01-01T00:00:00.000Z","stop":"2026-01-01T00:00:59.999Z",'
         b'"predicate":"_measurement=\\"temperature\\" AND site=\\"a\\\\\\"b\\""}'
     )
     second.says["/api/v2/delete"] = [(400, b'{"message":"bad predicate"}')]

@@ -8,10 +8,10 @@ ARGS ?=
 # Tests write many small files and sync each to the disk: in memory, where there is room, they take a quarter less time.
 TEMPROOT := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 && echo /dev/shm)
 
-.PHONY: demo bench test lint check chaos docs lock clean help
+.PHONY: demo bench test test-containers lint check chaos docs lock clean help
 
 help:                      ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -36,6 +36,10 @@ demo: $(VENV)/.server      ## a watched canteen on this machine; ARGS="--for 90s
 test: $(VENV)/.dev         ## every check: style, types, import contracts, tests
 	@$(MAKE) --no-print-directory lint
 	@$(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+test-containers: $(VENV)/.dev  ## the contract suites on servers in containers: eval "$(tests/images/build)" first
+	@CARETAKER_TEST_REQUIRE_CONTAINERS=1 $(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest \
+	  --numprocesses 2 --dist loadfile tests/contract tests/integration/test_ingest_mosquitto.py $(ARGS)
 
 bench: $(VENV)/.server     ## how fast this machine is; ARGS="--quick" is the short form
 	@$(BIN)/caretaker bench $(ARGS)

@@ -1,7 +1,6 @@
 """Shared by all tests: Hypothesis profiles, a real Mosquitto, a real PostgreSQL."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.broker import mosquitto_broker
 from tests.postgres import Server, postgres
-from tests.support import free_port, listens, needs, wait_until
 
 settings.register_profile("default", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,17 +26,9 @@ def logging_as_at_the_start() -> Iterator[None]:
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[int]:
-    """A real Mosquitto in its default configuration on a free port of the loopback address; the port."""
-    program = needs("mosquitto", "mosquitto")
-    port = free_port()
-    with (tmp_path / "mosquitto.log").open("wb") as log:
-        process = subprocess.Popen([program, "-p", str(port)], stdout=log, stderr=log)
-    try:
-        wait_until(lambda: listens(port), 10, "mosquitto listens")
+    """A real Mosquitto that lets everybody in; its port of the loopback address."""
+    with mosquitto_broker(tmp_path) as port:
         yield port
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(scope="session")

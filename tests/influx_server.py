@@ -2,11 +2,11 @@
 
 `CARETAKER_TEST_INFLUXDB_URL` (with `…_TOKEN` and `…_ORG`) names a running server and someone who may make databases
 or buckets. Else, where a Docker engine answers and the image (`CARETAKER_TEST_INFLUXDB_IMAGE`, default `influxdb:2.7`)
-is already there, testcontainers starts it. Else Debian's `influxd` is started on free ports.
+is already there, testcontainers starts it, whatever version it serves. Else Debian's `influxd` is started on free
+ports.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ import msgspec
 import urllib3
 
 from store.influx.address import InfluxAddress, parse_address
+from tests.containers import container, engine_has
 from tests.support import free_port, needs, wait_until
 
 IMAGE = os.environ.get("CARETAKER_TEST_INFLUXDB_IMAGE", "influxdb:2.7")
@@ -86,7 +87,7 @@ def influx_servers(folder: Path) -> Iterator[InfluxAddress]:
     url = os.environ.get("CARETAKER_TEST_INFLUXDB_URL")
     if url:
         yield _from_environment(url)
-    elif _image_is_here():
+    elif engine_has(IMAGE):
         with _container(IMAGE) as address:
             yield address
     else:
@@ -139,31 +140,18 @@ def _from_environment(url: str) -> InfluxAddress:
     )  # fmt: skip
 
 
-def _image_is_here() -> bool:
-    docker = shutil.which("docker")
-    # Asked through the command: the library leaves sockets open when no engine answers.
-    return (
-        bool(docker) and subprocess.run([str(docker), "image", "inspect", IMAGE], capture_output=True).returncode == 0
-    )
-
-
 @contextmanager
 def _container(image: str) -> Iterator[InfluxAddress]:
-    from testcontainers.core.container import DockerContainer
-
-    container = DockerContainer(image).with_exposed_ports(8086)
-    for name, value in {
-        "DOCKER_INFLUXDB_INIT_MODE": "setup", "DOCKER_INFLUXDB_INIT_USERNAME": "caretaker",
-        "DOCKER_INFLUXDB_INIT_PASSWORD": "caretaker-test", "DOCKER_INFLUXDB_INIT_ORG": "school",
-        "DOCKER_INFLUXDB_INIT_BUCKET": "unused", "DOCKER_INFLUXDB_INIT_ADMIN_TOKEN": "caretaker-test-token",
-    }.items():  # fmt: skip
-        container = container.with_env(name, value)
-    with container:
-        host, port = container.get_container_host_ip(), int(container.get_exposed_port(8086))
-        address = InfluxAddress("http", host, port, "unused", "caretaker", "caretaker-test-token", "school")
+    """The image's server as 2.x is set up; a 1.x takes the token as that user's password, or asks nobody for one."""
+    user, token, org = "caretaker", "caretaker-test-token", "school"
+    environment = {
+        "DOCKER_INFLUXDB_INIT_MODE": "setup", "DOCKER_INFLUXDB_INIT_USERNAME": user,
+        "DOCKER_INFLUXDB_INIT_PASSWORD": "caretaker-test", "DOCKER_INFLUXDB_INIT_ORG": org,
+        "DOCKER_INFLUXDB_INIT_BUCKET": "unused", "DOCKER_INFLUXDB_INIT_ADMIN_TOKEN": token,
+    }  # fmt: skip
+    with container(image, 8086, environment) as (host, port):
+        address = InfluxAddress("http", host, port, "unused", user, token, org)
         wait_until(lambda: answers(address), 60, f"the container of {image} answers")
-        if _version(address).removeprefix("v").startswith("1."):
-            address = InfluxAddress("http", host, port, "unused")  # the settings above concern 2.x only
         yield address
 
 

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from store.influx.address import InfluxAddress
 from tests.influx_server import fresh_database, influx_servers
 from tests.postgres import postgres
-from tests.support import free_port, listens, needs, wait_until
 
 CARETAKER = str(Path(sys.executable).with_name("caretaker"))
 
@@ -60,20 +59,6 @@ def real_stores(folder: Path) -> Iterator[tuple[str, str]]:
     """The URLs of a fresh PostgreSQL database and a fresh InfluxDB database, as settings take them."""
     with postgres() as server, influx_servers(folder / "influxdb") as influx, fresh_database(influx) as address:
         yield server.database(), influx_url(address)
-
-
-@contextmanager
-def mosquitto_server(folder: Path) -> Iterator[int]:
-    """A real Mosquitto in its default configuration; its port."""
-    program, port = needs("mosquitto", "mosquitto"), free_port()
-    with (folder / "mosquitto.log").open("wb") as log:
-        process = subprocess.Popen([program, "-p", str(port)], stdout=log, stderr=log)
-    try:
-        wait_until(lambda: listens(port), 10, "mosquitto listens")
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def influx_url(address: InfluxAddress) -> str:

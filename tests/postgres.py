@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.support import free_port, needs
+from tests.containers import container, engine_has
+from tests.support import free_port, needs, wait_until
 
 IMAGE = os.environ.get("CARETAKER_TEST_POSTGRES_IMAGE", "postgres:17")
 CONFIGURATION = """
@@ -81,7 +82,7 @@ def _serve() -> Iterator[Server]:
     named = os.environ.get("CARETAKER_TEST_POSTGRES_URL")
     if named:
         yield Server(named)
-    elif _image_is_here():
+    elif engine_has(IMAGE):
         with _container() as url:
             yield Server(url)
     else:
@@ -90,20 +91,20 @@ def _serve() -> Iterator[Server]:
             yield server
 
 
-def _image_is_here() -> bool:
-    docker = shutil.which("docker")
-    # Asked through the command: the library leaves sockets open when no engine answers.
-    return (
-        bool(docker) and subprocess.run([str(docker), "image", "inspect", IMAGE], capture_output=True).returncode == 0
-    )
-
-
 @contextmanager
 def _container() -> Iterator[str]:
-    from testcontainers.postgres import PostgresContainer
+    environment = {"POSTGRES_USER": "tests", "POSTGRES_PASSWORD": secrets.token_hex(16), "POSTGRES_DB": "tests"}
+    with container(IMAGE, 5432, environment) as (host, port):
+        url = f"postgresql://tests:{environment['POSTGRES_PASSWORD']}@{host}:{port}/tests"
+        wait_until(lambda: _answers(url), 60, f"the container of {IMAGE} answers")
+        yield url
 
-    with PostgresContainer(IMAGE, driver=None) as container:
-        yield container.get_connection_url()
+
+def _answers(url: str) -> bool:
+    with suppress(psycopg.OperationalError):
+        psycopg.connect(url, connect_timeout=5).close()
+        return True
+    return False
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from caretaker.settings import Settings, load_settings
 from caretaker.wiring import open_operational, open_series
 from domain.alarms import AlarmEvent, AlarmKey, AlarmState, EventKind, Reason
 from domain.records import AlarmFilter, TransitionFilter
+from tests.broker import mosquitto_child
 from tests.influx_server import fresh_database, influx_servers
-from tests.installation import Command, influx_url, mosquitto_server, run
+from tests.installation import Command, influx_url, run
 from tests.postgres import postgres
 from tests.support import free_port, wait_until
 
@@ -168,7 +169,7 @@ def test_the_page_moves_an_installation_to_servers_and_everything_goes_on(
     assert (values, audit, state) == ([4.0, 9.0, 9.5], None, AlarmState.ACKNOWLEDGED)
 
     with (
-        mosquitto_server(tmp_path) as port, postgres() as server, influx_servers(tmp_path / "influxdb") as influx,
+        mosquitto_child(tmp_path) as port, postgres() as server, influx_servers(tmp_path / "influxdb") as influx,
         fresh_database(influx) as address,
     ):  # fmt: skip
         database = prepared(installation, server.url)

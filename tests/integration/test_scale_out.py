@@ -25,7 +25,8 @@ from domain.records import TransitionFilter
 from domain.times import HOUR, MINUTE
 from ingest.shares import presence
 from store.operational.store import OperationalStore
-from tests.installation import Command, mosquitto_server, real_stores
+from tests.broker import mosquitto_child
+from tests.installation import Command, real_stores
 from tests.scenarios.path import Said
 from tests.scenarios.school import replayed
 from tests.support import wait_until
@@ -173,7 +174,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 @contextmanager
 def installed(folder: Path) -> Iterator[Installation]:
-    with mosquitto_server(folder) as port, real_stores(folder) as (operational, series):
+    with mosquitto_child(folder) as port, real_stores(folder) as (operational, series):
         made = Installation(folder, port, operational, series)
         try:
             yield made

@@ -149,6 +149,14 @@ class Client:
         """Publish, and wait until the broker has acknowledged, which it also does for what it drops."""
         self._client.publish(topic, payload, 1, retain).wait_for_publish(10)
 
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publish, and do not wait: the broker may hang up instead of an answer."""
+        self._client.publish(topic, payload, 1)
+
+    def ask_for(self, topic: str) -> None:
+        """Subscribe, and do not wait, as above."""
+        self._client.subscribe(topic, 1)
+
     def subscribe(self, *topics: str) -> None:
         done: list[object] = []
         self._client.on_subscribe = lambda *_: done.append(_)
@@ -166,6 +174,9 @@ class Client:
         with contextlib.suppress(RuntimeError):
             self._client.disconnect()
         self._client.loop_stop()
+        # Without a way back from it the client is freed at once, and with it its sockets, in order.
+        self._client.on_connect = self._client.on_disconnect = self._client.on_message = None
+        self._client.on_subscribe = None
 
 
 def page_blocks(language: str) -> list[str]:

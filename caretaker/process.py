@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 _PR_SET_PDEATHSIG = 1
+SWITCH_SECONDS = 0.0005
 
 
 def now_ms() -> int:
@@ -73,3 +74,11 @@ def set_up_logging(level: str, form: str, process: str) -> None:
     logging.basicConfig(
         level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+
+
+def switch_often() -> None:
+    """Let a thread that has to wait for the interpreter have it after half a millisecond instead of five.
+
+    For processes whose threads feed servers: one that got its answer sends the next request so much sooner.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)

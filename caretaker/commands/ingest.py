@@ -7,7 +7,7 @@ def ingest(config: Config = None) -> None:
     """Accept readings, judge them, keep them; answer with receipts."""
     from shutil import disk_usage
 
-    from caretaker.process import end_with_parent, now_ms, set_up_logging, stop_on_signals
+    from caretaker.process import end_with_parent, now_ms, set_up_logging, stop_on_signals, switch_often
     from caretaker.settings import load_settings, supervised
     from caretaker.wiring import judge_factory, open_operational, open_series
     from domain.times import parse_duration
@@ -16,6 +16,7 @@ def ingest(config: Config = None) -> None:
 
     settings = load_settings(config)
     set_up_logging(settings.log.level, settings.log.format, "ingest")
+    switch_often()
     if supervised():
         end_with_parent()
     stop = stop_on_signals()

@@ -70,6 +70,11 @@ def newest(metric: str, site: str) -> str:
     )
 
 
+def newest_times(metric: str, site: str) -> str:
+    """The time of the newest row of every point of the metric; each row has a quality."""
+    return f'SELECT last("quality") FROM {name(metric)} WHERE {_at(site)} GROUP BY "point"'
+
+
 def oldest(metric: str, site: str, before: int) -> str:
     """The oldest row of the metric before that time."""
     return (

@@ -177,8 +177,8 @@ class InfluxSeriesStore:
         return self._newest[site]
 
     def _newest_times(self, site: str, metric: str) -> dict[str, int]:
-        self._flight.land()
-        return {row.point: row.time for row in self._latest(site, metric)}
+        tables = self._ask(influxql.newest_times(metric, site))
+        return {table.tags.get("point", ""): int(time or 0) for table in tables for (time,) in table.rows("time")}
 
     def _latest(self, site: str, metric: str) -> Iterator[Latest]:
         for table in self._connection.query(influxql.newest(metric, site)):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from caretaker.process import now_ms, set_up_logging, stop_on_signals
+from caretaker.process import now_ms, set_up_logging, stop_on_signals, switch_often
 from caretaker.supervisor import alive
 
 
@@ -123,3 +123,12 @@ def test_a_killed_parent_leaves_no_child_behind() -> None:
     while alive(child) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not alive(child)
+
+
+def test_threads_of_ingest_have_the_interpreter_after_half_a_millisecond() -> None:
+    before = sys.getswitchinterval()
+    try:
+        switch_often()
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
+    finally:
+        sys.setswitchinterval(before)

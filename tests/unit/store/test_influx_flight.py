@@ -44,7 +44,7 @@ class Server:
         return self.refuses.pop(0) if self.refuses else []
 
     def query(self, text: str) -> list[Table]:
-        self.noted.append("newest" if "last(" in text.lower() or "order by time desc" in text.lower() else "held")
+        self.noted.append("newest" if "last(" in text else "held")
         return []
 
 

@@ -4,10 +4,11 @@ With a catalogue only its points are judged. Without one (a backtest that has on
 directly, or takes every point with its metric as soon as it is seen; asset types are then unknown and match nothing.
 """
 
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, Point
 from domain.ids import parse_point
-from rules.model import RuleSet, Selector
-from rules.plan import Plan, plan_of
+from rules.model import Rule, RuleSet, Selector
+from rules.plan import Plan
+from rules.resolve import MissingInputError, plan_of
 
 OpenPlan = tuple[str, str, Plan]  # (point or "", metric or "", plan)
 
@@ -20,13 +21,26 @@ def plans_by_point(catalogue: Catalogue, rules: RuleSet) -> dict[str, list[Plan]
     for asset in catalogue.assets:
         for point in asset.points:
             plans = [
-                same.setdefault(plan := plan_of(rule, point), plan)
+                same.setdefault(plan, plan)
                 for rule in rules.rules.values()
                 if selects(rule.applies_to, point.name, point.metric, asset.type)
+                and (plan := _plan_at(rule, point, catalogue)) is not None
             ]
             if plans:
                 found[point.name] = plans
     return found
+
+
+def _plan_at(rule: Rule, point: Point, catalogue: Catalogue) -> Plan | None:
+    try:
+        return plan_of(rule, point, lambda name: find(catalogue, point, name))
+    except MissingInputError:
+        return None
+
+
+def find(catalogue: Catalogue, point: Point, name: str) -> Point | None:
+    """The point that a rule at `point` means by a metric of the same asset, or by `asset/metric`."""
+    return catalogue.by_name.get(name if "/" in name else f"{point.asset}/{name}")
 
 
 def selects(selector: Selector, name: str, metric: str, asset_type: str) -> bool:
@@ -43,6 +57,14 @@ def open_plans(rules: RuleSet) -> list[OpenPlan]:
         for rule in rules.rules.values()
         if rule.applies_to.point or not rule.applies_to.asset_types
     ]
+
+
+def joined_points(plans: list[OpenPlan]) -> list[str]:
+    """Points named by rules that need others: to be known from the start, lest readings of the others are passed over.
+
+    Where such a rule selects by metric, its inputs are known from the first reading of its own point on.
+    """
+    return [point for point, _, plan in plans if point and plan.inputs]
 
 
 def open_plans_of(plans: list[OpenPlan], name: str) -> list[Plan]:

@@ -2,7 +2,8 @@
 
 It drives the very engine that runs live. Each point of a file is its own story with its own frontier (the newest event
 time seen of it), so that files sorted by point and backlogs after an outage are judged in order; docs/backtest.md says
-exactly what that means. No people act here: the lifecycle alone gives from and to. Pure: no files, no clock.
+exactly what that means. Rules that need several points are judged in `rules.joint_backtest`. No people act here: the
+lifecycle alone gives from and to. Pure: no files, no clock.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +16,12 @@ from domain.batch import Int64s, ReadingBatch, Span
 from domain.catalogue import Catalogue
 from domain.lifecycle import apply
 from domain.times import iso
-from rules.engine import RETROACTIVE, Engine
+from rules.engine import Engine
+from rules.events import RETROACTIVE
+from rules.joint_backtest import in_service, judged_together
 from rules.model import NoData, Rule, RuleSet
 from rules.readings_csv import ReadingRows
+from rules.resolve import looks_elsewhere
 from rules.story import Stored, Story, stories
 
 SITE = "backtest"  # where there is no catalogue
@@ -44,10 +48,15 @@ def backtest(rules: RuleSet, rows: ReadingRows, catalogue: Catalogue | None = No
         last = int(rows.time.max()) if end is None else end
         last_arrival = max(last, int(rows.received.max())) if end is None else end
         site = SITE if catalogue is None else catalogue.site
-        for story in stories(rows):
-            judged = _Judged(rules, site, _only(catalogue, story.point), story)
+        alone = RuleSet({rule.id: rule for rule in rules.rules.values() if not looks_elsewhere(rule)})
+        told = list(stories(rows))
+        for story in told:
+            judged = _Judged(alone, site, _only(catalogue, story.point), story)
             transitions += _lived(site, judged.events(last, last_arrival))
             unjudged += judged.unjudged
+        joined = RuleSet({rule.id: rule for rule in rules.rules.values() if looks_elsewhere(rule)})
+        if joined.rules:
+            transitions += _lived(site, judged_together(joined, site, in_service(catalogue), told, last))
     transitions.sort(key=lambda one: (one.detected_at, one.at, one.key.rule, one.key.point))
     return Outcome(tuple(transitions), unjudged)
 
@@ -169,5 +178,4 @@ def _only(catalogue: Catalogue | None, point: str) -> Catalogue | None:
         for asset in catalogue.assets
         if any(one.name == point for one in asset.points)
     )
-    since = 0 if catalogue.commissioned_at is None else catalogue.commissioned_at
-    return replace(catalogue, assets=assets, commissioned_at=since)
+    return in_service(replace(catalogue, assets=assets))

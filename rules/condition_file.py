@@ -6,7 +6,8 @@ The conditions on derived series stand at the end, one reader each; docs/rules.m
 from collections.abc import Callable, Iterable, Mapping
 
 from domain.documents import Node
-from rules.model import Condition, DerivedLimit, Limit, NoData, StateIs
+from domain.ids import check_id, parse_point
+from rules.model import Combined, Condition, DerivedLimit, Limit, Mask, Mode, NoData, Part, StateIs
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
@@ -54,6 +55,8 @@ def kind_of(condition: Condition) -> str:
     """What the condition is called in messages: levels of one rule are of one kind."""
     if isinstance(condition, DerivedLimit):
         return type(condition.signal).__name__.lower()
+    if isinstance(condition, Combined):
+        return condition.mode.value
     if isinstance(condition, Limit):
         return "above" if condition.above is not None else "below"
     return "state" if isinstance(condition, StateIs) else "no_data"
@@ -187,7 +190,63 @@ def _short_cycles(node: Node) -> DerivedLimit:
     return DerivedLimit(cycles, at_least=parts["count"].integer(least=1))
 
 
-DERIVED: Mapping[str, Callable[[Node], DerivedLimit]] = {
+def _part(node: Node) -> Part:
+    """A condition with its delays and, when it is not about the rule's own point, where it is read."""
+    parts = node.fields((), (*CONDITION_LINES, *PART_LINES))
+    if "metric" in parts and "point" in parts:
+        raise parts["metric"].error("a point is named already", "leave one of 'metric' and 'point' out")
+    if "no_data" in parts:
+        raise parts["no_data"].error(
+            "silence is judged by arrival and cannot be combined", "write a rule of its own for no_data"
+        )
+    condition = read_condition(node, parts)
+    if isinstance(condition, Combined) and ("metric" in parts or "point" in parts):
+        raise node.error("what is combined has several inputs", "write metric or point inside, at each condition")
+    return Part(
+        condition,
+        metric=_name(parts["metric"], lambda text: check_id(text, "metric")) if "metric" in parts else "",
+        point=_name(parts["point"], lambda text: str(parse_point(text))) if "point" in parts else "",
+        on_delay=parts["on_delay"].duration() if "on_delay" in parts else 0,
+        off_delay=parts["off_delay"].duration() if "off_delay" in parts else 0,
+    )
+
+
+def _name(node: Node, check: Callable[[str], str]) -> str:
+    try:
+        return check(node.text())
+    except ValueError as error:
+        raise node.error(str(error)) from None
+
+
+def _combined(mode: Mode) -> Callable[[Node], Combined]:
+    def read(node: Node) -> Combined:
+        if mode is Mode.NOT:
+            return Combined(mode, (_part(node),))
+        parts = tuple(_part(item) for item in node.items())
+        if len(parts) < 2:
+            raise node.error(f"'{mode}' combines at least two conditions", "write a list of them, or the one alone")
+        return Combined(mode, parts)
+
+    return read
+
+
+def read_masks(node: Node) -> tuple[Mask, ...]:
+    """The masks of a rule: one, or a list."""
+    return tuple(_mask(item) for item in one_or_more(node))
+
+
+def _mask(node: Node) -> Mask:
+    parts = node.fields((), (*MASK_KINDS, "for_at_most", "tail"))
+    kinds = [kind for kind in MASK_KINDS if kind in parts]
+    if len(kinds) != 1:
+        raise node.error(f"a mask is exactly one of: {', '.join(MASK_KINDS)}", "write an entry for each")
+    what = parts[kinds[0]]
+    part = _part(what) if kinds[0] == "when" else Part(StateIs(_states(what)), metric="door")
+    at_most = positive(parts["for_at_most"], "leave it out for no end") if "for_at_most" in parts else None
+    return Mask(part, at_most, parts["tail"].duration() if "tail" in parts else 0)
+
+
+DERIVED: Mapping[str, Callable[[Node], DerivedLimit | Combined]] = {
     "rate": _rate,
     "stuck": _stuck,
     "cumulative": _cumulative,
@@ -196,6 +255,11 @@ DERIVED: Mapping[str, Callable[[Node], DerivedLimit]] = {
     "duty": _duty,
     "mean": _mean,
     "short_cycles": _short_cycles,
+    "all": _combined(Mode.ALL),
+    "any": _combined(Mode.ANY),
+    "not": _combined(Mode.NOT),
 }
 KINDS = ("above", "below", "state", "no_data", *DERIVED)
 CONDITION_LINES = (*KINDS, "deadband")
+PART_LINES = ("metric", "point", "on_delay", "off_delay")
+MASK_KINDS = ("when", "door")

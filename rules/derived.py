@@ -29,12 +29,22 @@ class Derived(Condition):
         """Never: every reading may move the signal."""
         return False
 
-    def take(self, time: int, value: float, bad: bool) -> None:
-        """Apply a reading; deadlines due before `time` must have been fired."""
-        self.running.read(time, value, bad)
-        if not bad:
-            self.reading = value
+    def take(self, time: int, value: float, bad: bool, source: int = 0) -> None:
+        """Apply a reading of that input; deadlines due before `time` must have been fired."""
+        self._hear(time, value, bad, source)
         self._judge(time)
+
+    def take_together(self, time: int, rows: list[tuple[int, float, bool]]) -> None:
+        """Apply the readings (input, value, bad) of one moment, and judge once."""
+        for source, value, bad in rows:
+            self._hear(time, value, bad, source)
+        self._judge(time)
+
+    def _hear(self, time: int, value: float, bad: bool, source: int) -> None:
+        """Let the signal have a reading, without judging yet."""
+        self.running.read(time, value, bad, source)
+        if not bad and source == 0:
+            self.reading = value
 
     def fire(self) -> Change | None:
         """Let the deadline `due` pass, the signal's first."""
@@ -62,16 +72,10 @@ class Derived(Condition):
     def _judge(self, at: int) -> None:
         derived = self.running.value
         code = UNKNOWN if derived != derived else self.plan.code(derived)
-        shown = derived if self.plan.signal is not None and self.plan.signal.of_the_point else self.reading
+        judged = self.plan.judged
+        shown = derived if judged is None or judged.of_the_point else self.reading
         self.read(at, code, shown, at)
 
     def _next_due(self) -> int:
         self.own_due = super()._next_due()
         return min(self.own_due, self.running.due)
-
-
-def condition_of(plan: Plan) -> Condition:
-    """The plan at its beginning, with nothing known."""
-    if plan.signal is None:
-        return Condition(plan)
-    return Derived(plan, plan.signal.start(plan.max_gap, tuple(level.limit for level in plan.levels)))

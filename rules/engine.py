@@ -10,14 +10,17 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from domain.alarms import AlarmEvent, AlarmKey, EventKind, Reason
+from domain.alarms import AlarmEvent, EventKind
 from domain.batch import Int64s, ReadingBatch
 from domain.catalogue import Catalogue
 from domain.ports import History
 from domain.records import Revision
-from rules.assign import OpenPlan, open_plans, open_plans_of, plans_by_point
+from rules.assign import OpenPlan, joined_points, open_plans, open_plans_of, plans_by_point
+from rules.closing import closing_reason, forget
 from rules.condition import Change, Condition
+from rules.events import event_of
 from rules.frontier import MOST_WAITING, WAIT, Agent, by_point_and_time, settle_clashes
+from rules.joint import Joints
 from rules.kernel import fire_before, run
 from rules.late import judge_again, stretches
 from rules.loading import load_revision
@@ -31,7 +34,6 @@ from rules.snapshot import decode_into, encode
 from rules.spans import parts
 from rules.together import Together, judged, together
 
-RETROACTIVE = 60_000  # ms between event and detection beyond which a transition is yesterday's news
 _MOST_STRANGERS = 65_536  # names of unjudged points that are remembered as such
 
 
@@ -45,6 +47,7 @@ class Engine:
         self.past = Past(site, history)
         self.table = PointTable()
         self.silence = Silence()
+        self.joints = Joints(self.table, self.complete)
         self.agents: dict[str, Agent] = {}
         self.agents_by_number: list[Agent] = []
         self.open: list[OpenPlan] = []
@@ -59,26 +62,27 @@ class Engine:
         received = batch.received
         events = self._silent(self.silence.advance(received, self.silence.connected), received)
         known = self._numbers
+        for name in batch.points if self.open else ():
+            self._number(name, received)  # one may make another an input of its rule
         numbers = [known[name] if name in known else self._number(name, received) for name in batch.points]
         names = np.array(numbers, np.int64)
         events += self._arrivals(batch)
         number = names[batch.point] if len(batch.points) else np.zeros(0, np.int64)
         rows = Columns(number, batch.time, batch.value, batch.quality)
-        pieces = [
-            (self._agent(name), part, upto)
-            for name, part, upto in parts(batch, lambda name: self._agent(name).frontier)
-        ]
+        cut = parts(batch, lambda name: self._agent(name).frontier)
+        pieces = [(self._agent(name), part, upto) for name, part, upto in cut]
         joint = together(pieces, rows, self.table, received)
         events += self._move_together(joint, received)
         for agent, part, upto in joint.others:
             events += self._span(agent, judged(rows.take(part)), upto, received)
-        return events
+        return events + self._joined(received)
 
     def advance(self, agent: str, until: int) -> list[AlarmEvent]:
         """Nothing of `agent` earlier than `until` (UTC ms) follows; counts as a promise of it."""
         mover = self._agent(agent)
         mover.promised = True
-        return self._move(mover, max(mover.frontier, until), max(until, self.silence.now or until))
+        detected = max(until, self.silence.now or until)
+        return self._move(mover, max(mover.frontier, until), detected) + self._joined(detected)
 
     def clock(self, now: int, connected: bool) -> list[AlarmEvent]:
         """Ingest's time is `now`, its broker connection stands or not: judges no-data and foreign devices.
@@ -89,7 +93,7 @@ class Engine:
         for agent in self.agents_by_number if connected else ():
             if not agent.promised and agent.frontier > -NEVER and now - WAIT > agent.frontier:
                 events += self._move(agent, now - WAIT, now)
-        return events
+        return events + self._joined(now)
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
         """Catalogue and rules as of now; conditions that no longer apply close. InputError for a bad rules document."""
@@ -100,7 +104,7 @@ class Engine:
         required of everything. ValueError for a rule that cannot be judged; then nothing was changed."""
         if catalogue is None:
             opened = open_plans(rules)
-            known = dict.fromkeys([*self.table.names, *self.silence.points])
+            known = dict.fromkeys([*self.table.names, *self.silence.points, *joined_points(opened)])
             wanted = {name: open_plans_of(opened, name) for name in known}
         else:
             opened, wanted = [], plans_by_point(catalogue, rules)
@@ -114,7 +118,7 @@ class Engine:
         self._watch(wanted, now)
         for name, plans in wanted.items():
             events += self._install(name, plans, points[name].interval if name in points else None, now)
-        return events
+        return events + self._begin_joints(now)
 
     def snapshot(self) -> bytes:
         """The whole state, for `restore`; one version of the format."""
@@ -139,13 +143,19 @@ class Engine:
             plans = open_plans_of(self.open, name)
             self._watch({name: plans}, now)
             self._install(name, plans, None, now)
+            self._begin_joints(now)
         number = self.table.numbers.get(name, -1)
-        if number >= 0 and not self.table.tracks[number]:
+        if number >= 0 and not self.table.tracks[number] and number not in self.joints.fed:
             number = -1
         if len(self._numbers) >= _MOST_STRANGERS + len(self.table.names):
             self._numbers.clear()
         self._numbers[name] = number
         return number
+
+    def complete(self, point: int) -> int:
+        """How far (UTC ms) the story of the point is complete; -NEVER before its first reading."""
+        owner = int(self.table.owner[point])
+        return -NEVER if owner < 0 else max(self.agents_by_number[owner].frontier, int(self.table.floor[point]))
 
     def _agent(self, name: str) -> Agent:
         agent = self.agents.get(name)
@@ -240,11 +250,12 @@ class Engine:
         else:
             loud = np.arange(len(first))
         self.table.note(rows, first, length)
+        self.joints.take(rows)
         stop = first + length
         for start, end in zip(first[loud].tolist(), stop[loud].tolist(), strict=True):
             point = int(rows.point[start])
             time, value, quality = rows.time[start:end], rows.value[start:end], rows.quality[start:end]
-            for track in self.table.tracks[point]:
+            for track in self.table.alone(point):
                 self._track = track
                 run(track.condition, time, value, quality, self._emit, self.prefilter)
             self.table.refresh(point)
@@ -255,7 +266,7 @@ class Engine:
         owner = int(self.table.owner[point])
         if owner < 0:
             return
-        for track in self.table.tracks[point]:
+        for track in self.table.alone(point):
             due = track.condition.due
             if due != NEVER and (again or due != track.queued):
                 heappush(self.agents_by_number[owner].deadlines, (due, point, track.place))
@@ -275,7 +286,8 @@ class Engine:
             if doubt.oldest == NEVER:
                 continue
             name = self.table.names[point]
-            for track in self.table.tracks[point]:
+            self.joints.take_late(point, doubt.oldest)
+            for track in self.table.alone(point):
                 changes = reconsider(track, self.past, doubt, name, frontier, whole, self.prefilter)
                 if changes is None:
                     self.counters.unjudged += 1
@@ -288,34 +300,13 @@ class Engine:
     def _close(
         self, wanted: dict[str, list[Plan]], rules: set[str], points: set[str] | None, now: int
     ) -> list[AlarmEvent]:
-        """End what is active under a definition that no longer stands; forget the no-data conditions among them."""
-        events: list[AlarmEvent] = []
-        for number, name in enumerate(self.table.names):
-            for track in self.table.tracks[number]:
-                plan, level = track.condition.plan, track.condition.level
-                if level >= 0 and plan not in wanted.get(name, ()):
-                    events.append(self._closing(plan, name, level, rules, points, now))
-            if name not in wanted and self.table.tracks[number]:
-                self.table.set_plans(number, [], None)
-        kept: list[int] = []
-        for slot, (name, plan) in enumerate(zip(self.silence.slot_points, self.silence.plans, strict=True)):
-            if plan in wanted.get(name, ()):
-                kept.append(slot)
-            elif self.silence.levels[slot] >= 0:
-                events.append(self._closing(plan, name, self.silence.levels[slot], rules, points, now))
-        if len(kept) < len(self.silence.plans):
-            self.silence.keep(kept)
-        return events
-
-    def _closing(
-        self, plan: Plan, name: str, level: int, rules: set[str], points: set[str] | None, now: int
-    ) -> AlarmEvent:
-        reason = Reason.RULE_CHANGED
-        if plan.rule not in rules:
-            reason = Reason.RULE_REMOVED
-        elif points is not None and name not in points:
-            reason = Reason.POINT_REMOVED
-        return self._event(plan, name, Change(EventKind.CLOSE, reason, now, now, level, float("nan")), now)
+        """End what is active under a definition that no longer stands."""
+        gone = list(forget(self.table, self.silence, wanted))
+        reasons = [closing_reason(plan.rule in rules, points is None or name in points) for plan, name, _ in gone]
+        closed = [
+            Change(EventKind.CLOSE, why, now, now, one[2], np.nan) for one, why in zip(gone, reasons, strict=True)
+        ]
+        return [self._event(*one[:2], change, now) for one, change in zip(gone, closed, strict=True)]
 
     def _watch(self, wanted: dict[str, list[Plan]], now: int) -> None:
         """Begin to wait for data where a no-data rule is new."""
@@ -333,7 +324,7 @@ class Engine:
         point = self.table.add(name)
         before = set(map(id, self.table.tracks[point]))
         self.table.set_plans(point, valued, interval)
-        fresh = [track for track in self.table.tracks[point] if id(track) not in before]
+        fresh = [one for one in self.table.tracks[point] if id(one) not in before and not one.condition.plan.inputs]
         events = [event for track in fresh for event in self._seed(track, name, now)]
         self.table.refresh(point)
         self._queue(point, again=True)
@@ -352,18 +343,40 @@ class Engine:
             return []
         fresh, changes = judge_again(plan, known[0], frontier, -1, self.prefilter)
         track.condition = fresh
-        if fresh.level < 0:
+        return self._begun(track, frontier, changes, now)
+
+    def _begun(self, track: Track, frontier: int, changes: list[Change], now: int) -> list[AlarmEvent]:
+        """What a new definition says when it is active from the start."""
+        fresh = track.condition
+        if fresh.level < 0 or not changes:
             return []
         first = stretches(changes, seeded=False)[-1].first
         assert first is not None
         # The new definition holds from the moment to which the readings are known, not from before it was made.
         change = first._replace(at=frontier, level=fresh.level, value=fresh.value)
         track.log.take(change)
-        return [self._event(plan, name, change, now)]
+        return [self._event(fresh.plan, self.table.names[track.point], change, now)]
+
+    def _begin_joints(self, now: int) -> list[AlarmEvent]:
+        """Begin rules with several inputs that are new, as `_seed` does others."""
+        new = self.joints.install()
+        if new:
+            self._numbers.clear()
+        begun = [(one.track, *self.joints.begin(one, self.past)) for one in new]
+        return [event for track, frontier, changes in begun for event in self._begun(track, frontier, changes, now)]
+
+    def _joined(self, detected: int) -> list[AlarmEvent]:
+        """Judge rules with several inputs as far as all of these are known."""
+        names = self.table.names
+        added = self.joints.judge(self.past, self._say, self.counters)
+        events = [self._event(one.condition.plan, names[one.point], change, detected) for one, change in added]
+        return events + self._delivered(detected)
 
     def _emit(self, condition: Condition, change: Change) -> None:
-        track = self._track
-        assert track is not None
+        assert self._track is not None
+        self._say(self._track, change)
+
+    def _say(self, track: Track, change: Change) -> None:
         track.log.take(change)
         self._said.append((change.at, track.point, track.place, track, change))
 
@@ -383,17 +396,4 @@ class Engine:
 
     def _event(self, plan: Plan, point: str, change: Change, detected: int) -> AlarmEvent:
         answer = not self.has_catalogue or (self.commissioned_at is not None and change.at >= self.commissioned_at)
-        return AlarmEvent(
-            kind=change.kind,
-            key=AlarmKey(plan.rule, point),
-            reason=change.reason,
-            at=change.at,
-            detected_at=detected,
-            since=change.since,
-            priority=plan.levels[change.level].priority,
-            level=change.level,
-            value=None if change.value != change.value else change.value,
-            latching=plan.latching,
-            retroactive=detected - change.at > RETROACTIVE,
-            answer_required=answer,
-        )
+        return event_of(plan, point, change, detected, answer)

@@ -7,8 +7,8 @@ alarm is bounded: of excursions older than what it remembers nothing is added an
 from typing import NamedTuple
 
 from domain.alarms import EventKind, Reason
+from rules.composite import condition_of
 from rules.condition import Change, Condition
-from rules.derived import condition_of
 from rules.kernel import fire_before, run
 from rules.plan import NEVER, Plan
 from rules.recent import Columns

@@ -18,16 +18,18 @@ from domain.errors import InputError, Place
 from domain.ids import check_id, parse_point
 from domain.incidents import IncidentRule
 from domain.records import Revision
-from rules.condition_file import CONDITION_LINES, gravity_of, kind_of, one_or_more, positive, read_condition
+from rules.condition_file import CONDITION_LINES, gravity_of, kind_of, one_or_more, positive, read_condition, read_masks
 from rules.food import read_food
 from rules.incident_rules import check_names, read_incident
 from rules.model import (
     Basis,
     BasisKind,
+    Combined,
     Condition,
     DerivedLimit,
     Escalation,
     Level,
+    Mask,
     NoData,
     Rule,
     RuleSet,
@@ -39,7 +41,7 @@ from rules.signals.stuck import Stuck
 
 _LEVEL_LINES = ("on_delay", "off_delay", "priority")
 _OTHER_LINES = (
-    "title", "latching", "max_gap", "basis", "cause", "consequence", "response", "time_to_respond", "escalate",
+    "title", "latching", "max_gap", "mask", "basis", "cause", "consequence", "response", "time_to_respond", "escalate",
     "food",
 )  # fmt: skip
 _PRIORITIES = tuple(priority.value for priority in Priority)
@@ -90,13 +92,15 @@ def _merge(entries: Iterable[tuple[Rule | IncidentRule, Node]]) -> RuleSet:
 def _rule(node: Node) -> Rule:
     parts = node.fields(("id", "applies_to"), ("condition", "levels", *_LEVEL_LINES, *_OTHER_LINES))
     rule_id = _id(parts["id"], "rule")
+    levels = _levels(node, parts)
     return Rule(
         id=rule_id,
         applies_to=_selector(parts["applies_to"]),
-        levels=_levels(node, parts),
+        levels=levels,
         title=read_label(parts.get("title"), rule_id),
         latching=parts["latching"].boolean() if "latching" in parts else False,
         max_gap=_positive(parts.get("max_gap"), "leave it out to allow three intervals of the catalogue"),
+        masks=_masks(parts["mask"], levels) if "mask" in parts else (),
         basis=_basis(parts["basis"]) if "basis" in parts else None,
         cause=_text(parts.get("cause")),
         consequence=_text(parts.get("consequence")),
@@ -105,6 +109,12 @@ def _rule(node: Node) -> Rule:
         escalate=_escalation(parts["escalate"]) if "escalate" in parts else Escalation(),
         food=read_food(parts["food"], _basis) if "food" in parts else (),
     )
+
+
+def _masks(node: Node, levels: tuple[Level, ...]) -> tuple[Mask, ...]:
+    if any(isinstance(level.condition, NoData) for level in levels):
+        raise node.error("silence is judged by arrival, so there is no time to mask", "leave the mask out")
+    return read_masks(node)
 
 
 def _selector(node: Node) -> Selector:
@@ -205,8 +215,10 @@ def _same_condition(first: Level, second: Level) -> bool:
     return True  # limits and no-data are the same when their gravity is
 
 
-def _signal(condition: Condition) -> Signal | None:
-    return condition.signal if isinstance(condition, DerivedLimit) else None
+def _signal(condition: Condition) -> Signal | Combined | None:
+    if isinstance(condition, DerivedLimit):
+        return condition.signal
+    return condition if isinstance(condition, Combined) else None
 
 
 def _with_one_signal(nodes: Sequence[Node], levels: tuple[Level, ...]) -> tuple[Level, ...]:

@@ -11,9 +11,10 @@ from enum import StrEnum
 from domain.catalogue import Catalogue, Point
 from domain.errors import Place
 from domain.units import Quantity
-from rules.assign import selects
+from rules.assign import find, selects
 from rules.condition_file import kind_of
-from rules.model import DerivedLimit, Limit, Rule, RuleSet, StateIs
+from rules.model import Combined, Condition, DerivedLimit, Limit, Rule, RuleSet, StateIs
+from rules.resolve import with_parts
 
 
 class Weight(StrEnum):
@@ -59,6 +60,7 @@ def check_against(ruleset: RuleSet, catalogue: Catalogue) -> list[Finding]:
             findings.append(_nothing_matches(rule, catalogue, place))
         for point in points:
             findings.extend(_kind_mismatch(rule, point, place))
+            findings.extend(_parts_mismatch(rule, point, catalogue, place))
     return findings
 
 
@@ -96,27 +98,56 @@ def _nothing_matches(rule: Rule, catalogue: Catalogue, place: Place | None) -> F
 
 
 def _kind_mismatch(rule: Rule, point: Point, place: Place | None) -> Iterable[Finding]:
-    is_state = point.unit.quantity is Quantity.STATE
     for level in rule.levels:
-        if isinstance(level.condition, Limit | DerivedLimit) and is_state:
-            yield Finding(
-                Weight.ERROR, rule.id, f"{point.name} is a state, and {_what(level.condition)} needs a measured value",
-                "write for example condition: {state: fault}", place,
-            )  # fmt: skip
+        wrong = list(_wrong_kind(rule, level.condition, point, place))
+        yield from wrong or _unknown_states(rule, level.condition, point, place)
+        if wrong:
             return
-        if isinstance(level.condition, StateIs) and not is_state:
+
+
+def _parts_mismatch(rule: Rule, point: Point, catalogue: Catalogue, place: Place | None) -> Iterable[Finding]:
+    """What does not fit of the conditions that a rule combines, and of its masks."""
+    combined = [level.condition for level in rule.levels if isinstance(level.condition, Combined)]
+    needed = list(with_parts(part for one in combined for part in one.parts))
+    for part in (*needed, *with_parts(mask.part for mask in rule.masks)):
+        name = part.point or part.metric
+        other = find(catalogue, point, name) if name else point
+        if part.point and other is None:
             yield Finding(
-                Weight.ERROR, rule.id, f"{point.name} is measured in {point.unit.code}, it has no states",
-                "write above or below, or give the point its states in the site's file", place,
-            )  # fmt: skip
-            return
-        for state in _states(level.condition):
-            known = point.states if isinstance(state, str) else point.states.values()
-            if state not in known and (point.states or isinstance(state, str)):
-                names = ", ".join(f"{name} ({number})" for name, number in point.states.items()) or "none"
-                yield Finding(
-                    Weight.ERROR, rule.id, f"{point.name} has no state {state!r}", f"its states: {names}", place
-                )
+                Weight.ERROR, rule.id, f"{catalogue.site} has no point {name}", _near(name, catalogue.by_name), place
+            )
+        elif other is None:
+            # A mask on what an asset does not have is never on, and packs know more equipment than one site has.
+            if part in needed:
+                message = f"it is not judged at {point.name}: {point.asset} has no {name}"
+                yield Finding(Weight.WARNING, rule.id, message, "", place)
+        else:
+            yield from _wrong_kind(rule, part.condition, other, place)
+            yield from _unknown_states(rule, part.condition, other, place)
+
+
+def _wrong_kind(rule: Rule, condition: Condition, point: Point, place: Place | None) -> Iterable[Finding]:
+    is_state = point.unit.quantity is Quantity.STATE
+    if isinstance(condition, Limit | DerivedLimit) and is_state:
+        yield Finding(
+            Weight.ERROR, rule.id, f"{point.name} is a state, and {_what(condition)} needs a measured value",
+            "write for example condition: {state: fault}", place,
+        )  # fmt: skip
+    if isinstance(condition, StateIs) and not is_state:
+        yield Finding(
+            Weight.ERROR, rule.id, f"{point.name} is measured in {point.unit.code}, it has no states",
+            "write above or below, or give the point its states in the site's file", place,
+        )  # fmt: skip
+
+
+def _unknown_states(rule: Rule, condition: Condition, point: Point, place: Place | None) -> Iterable[Finding]:
+    if point.unit.quantity is not Quantity.STATE:
+        return
+    for state in _states(condition):
+        known = point.states if isinstance(state, str) else point.states.values()
+        if state not in known and (point.states or isinstance(state, str)):
+            names = ", ".join(f"{name} ({number})" for name, number in point.states.items()) or "none"
+            yield Finding(Weight.ERROR, rule.id, f"{point.name} has no state {state!r}", f"its states: {names}", place)
 
 
 def _what(condition: Limit | DerivedLimit) -> str:

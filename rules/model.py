@@ -58,7 +58,43 @@ class DerivedLimit:
     deadband: float = 0.0
 
 
-Condition = Limit | StateIs | NoData | DerivedLimit
+class Mode(StrEnum):
+    """How the parts of a combined condition make one."""
+
+    ALL = "all"
+    ANY = "any"
+    NOT = "not"  # of exactly one part
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A condition on the rule's own point, on another metric of its asset, or on a named point, with delays in ms."""
+
+    condition: "Condition"
+    metric: str = ""
+    point: str = ""
+    on_delay: int = 0
+    off_delay: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """All of several conditions, any of them, or not the one."""
+
+    mode: Mode
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """While `part` is true, for at most `at_most` ms and `tail` ms after its end, the rule's time does not count."""
+
+    part: Part
+    at_most: int | None = None
+    tail: int = 0
+
+
+Condition = Limit | StateIs | NoData | DerivedLimit | Combined
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +168,7 @@ class Rule:
     title: Label = _UNTITLED
     latching: bool = False
     max_gap: int | None = None
+    masks: tuple[Mask, ...] = ()
     basis: Basis | None = None
     cause: Label = _UNTITLED
     consequence: Label = _UNTITLED

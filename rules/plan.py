@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from domain.alarms import Priority, Reason
 from domain.batch import Bytes8, Float64s
-from domain.catalogue import Point
 from domain.readings import QualityCode
-from rules.model import DerivedLimit, Level, Limit, NoData, Rule, StateIs
+from rules.model import Mode
+from rules.signals.base import Parameters
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
@@ -26,10 +26,9 @@ from rules.signals.share import Duty
 from rules.signals.stuck import Stuck
 from rules.timeline import NEVER
 
-__all__ = ["ENTERED", "LEFT", "NEVER", "UNKNOWN", "Bools", "Codes", "Kind", "LevelPlan", "Plan", "bad_rows", "plan_of"]
+__all__ = ["ENTERED", "LEFT", "NEVER", "UNKNOWN", "Bools", "Codes", "Kind", "LevelPlan", "Plan", "bad_rows"]
 
 UNKNOWN = -1  # the code of a bad reading
-INTERVALS_PER_GAP = 3
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
@@ -125,17 +124,59 @@ class LevelPlan(msgspec.Struct, frozen=True, array_like=True):
         return np.inf, -np.inf
 
 
+class Member(msgspec.Struct, frozen=True, array_like=True):
+    """One condition among several: `source` is the number of its input (0: the rule's own point; -1: of none)."""
+
+    source: int
+    plan: "Plan"
+
+
+class Composite(Parameters, frozen=True, array_like=True, tag=True):
+    """1 when all (any, not the one) of the members hold, 0 when not, unknown where what is unknown decides."""
+
+    mode: Mode
+    members: tuple[Member, ...]
+
+    @property
+    def lookback(self) -> int:
+        """The longest of the members'."""
+        return max(member.plan.lookback for member in self.members)
+
+
+class MaskPlan(msgspec.Struct, frozen=True, array_like=True):
+    """A mask in numbers, see `rules.model.Mask`."""
+
+    member: Member
+    at_most: int | None
+    tail: int
+
+
+class Masked(Parameters, frozen=True, array_like=True, tag=True):
+    """What `inner` says (None: the reading itself), unknown while any of the masks is on."""
+
+    inner: "Signal | Composite | None"
+    masks: tuple[MaskPlan, ...]
+
+    @property
+    def lookback(self) -> int:
+        """The inner one's, and how far back a mask can have begun."""
+        spans = [mask.member.plan.lookback + (mask.at_most or 0) + mask.tail for mask in self.masks]
+        return max(0 if self.inner is None else self.inner.lookback, *spans)
+
+
 class Plan(msgspec.Struct, frozen=True, dict=True):
     """A rule for a point. Two plans are equal exactly when they judge alike. `max_gap` None: no gap rule.
 
-    With a `signal` the levels compare what it makes of the readings, and the gap rule is its.
+    With a `signal` the levels compare what it makes of the readings, and the gap rule is its. `inputs` are the other
+    points that it needs: a metric of the same asset, or `asset/metric`.
     """
 
     rule: str
     levels: tuple[LevelPlan, ...]
     max_gap: int | None
     latching: bool
-    signal: Signal | None = None
+    signal: Signal | Composite | Masked | None = None
+    inputs: tuple[str, ...] = ()
 
     @property
     def silence(self) -> bool:
@@ -148,13 +189,18 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         delays = max(level.on_delay for level in self.levels) + max(level.off_delay for level in self.levels)
         return delays + (self.max_gap or 0) + (0 if self.signal is None else self.signal.lookback)
 
+    @property
+    def judged(self) -> "Signal | Composite | None":
+        """The signal without its masks."""
+        return self.signal.inner if isinstance(self.signal, Masked) else self.signal
+
     def entered(self, level: int) -> Reason:
         """Why that level begins."""
-        return SIGNALLED.get(type(self.signal), ENTERED[self.levels[level].kind])
+        return SIGNALLED.get(type(self.judged), ENTERED[self.levels[level].kind])
 
     def left(self, level: int) -> Reason:
         """Why that level ends."""
-        return Reason.CONDITION_OVER if type(self.signal) in SIGNALLED else LEFT[self.levels[level].kind]
+        return Reason.CONDITION_OVER if type(self.judged) in SIGNALLED else LEFT[self.levels[level].kind]
 
     @cached_property
     def single(self) -> LevelPlan | None:
@@ -190,46 +236,4 @@ def bad_rows(values: Float64s, qualities: Bytes8) -> Bools:
     return bad
 
 
-def plan_of(rule: Rule, point: Point | None) -> Plan:
-    """The rule for that point; None = not described by a catalogue. ValueError when it cannot be judged."""
-    if not rule.levels:
-        raise ValueError(f"rule {rule.id!r} has no level")
-    silent = [isinstance(level.condition, NoData) for level in rule.levels]
-    if any(silent) and not all(silent):
-        raise ValueError(f"rule {rule.id!r} mixes no_data with other conditions: write two rules")
-    signals = {level.condition.signal if isinstance(level.condition, DerivedLimit) else None for level in rule.levels}
-    if len(signals) > 1:
-        raise ValueError(f"rule {rule.id!r} judges different things in its levels: write two rules")
-    gap = rule.max_gap
-    if gap is None and point is not None and point.interval is not None:
-        gap = INTERVALS_PER_GAP * point.interval
-    return Plan(rule.id, tuple(_level(level, point) for level in rule.levels), gap, rule.latching, signals.pop())
-
-
-def _level(level: Level, point: Point | None) -> LevelPlan:
-    condition = level.condition
-    if isinstance(condition, NoData):
-        return LevelPlan(Kind.NO_DATA, level.priority, condition.delay + level.on_delay, 0)
-    if isinstance(condition, StateIs):
-        numbers = tuple(sorted(_numbers(condition, point)))
-        return LevelPlan(Kind.STATE, level.priority, level.on_delay, level.off_delay, states=numbers)
-    if isinstance(condition, DerivedLimit) and condition.at_least is not None:
-        at = float(condition.at_least)
-        return LevelPlan(Kind.AT_LEAST, level.priority, level.on_delay, level.off_delay, at, at)
-    return _limit(condition, level)
-
-
-def _limit(limit: Limit | DerivedLimit, level: Level) -> LevelPlan:
-    if limit.above is not None:
-        kind, at, clear = Kind.ABOVE, limit.above, limit.above - limit.deadband
-    elif limit.below is not None:
-        kind, at, clear = Kind.BELOW, limit.below, limit.below + limit.deadband
-    else:
-        raise ValueError("a limit needs above or below")
-    return LevelPlan(kind, level.priority, level.on_delay, level.off_delay, float(at), float(clear))
-
-
-def _numbers(condition: StateIs, point: Point | None) -> set[float]:
-    names = {} if point is None else point.states
-    found = {names.get(state) if isinstance(state, str) else state for state in condition.states}
-    return {float(number) for number in found if number is not None}
+SIGNALLED[Composite] = Reason.CONDITIONS_MET

@@ -7,7 +7,7 @@ delay is not settled, and all its readings are judged.
 import numpy as np
 
 from domain.batch import Int64s
-from rules.derived import condition_of
+from rules.composite import condition_of
 from rules.late import Log
 from rules.plan import NEVER, Bools, Plan, bad_rows
 from rules.recent import Columns, Recent
@@ -35,6 +35,7 @@ class PointTable:
         self.names: list[str] = []
         self.numbers: dict[str, int] = {}
         self.tracks: list[list[Track]] = []
+        self.joint: list[bool] = []  # whether any of its rules looks at other points too
         self.recent = Recent()
         self.owner = np.zeros(0, np.int64)
         self.floor = np.zeros(0, np.int64)
@@ -53,6 +54,7 @@ class PointTable:
         self.names.append(name)
         self.numbers[name] = number
         self.tracks.append([])
+        self.joint.append(False)
         if number >= len(self.owner):
             self._grow(max(64, 2 * number))
         return number
@@ -73,6 +75,7 @@ class PointTable:
         for place, track in enumerate(self.tracks[point]):
             track.place = place
             track.queued = NEVER
+        self.joint[point] = any(plan.inputs for plan in plans)
         if plans:
             lookback = max(plan.lookback for plan in plans)
             wanted = KEPT_WITHOUT_INTERVAL if not interval else lookback * 3 // (2 * interval) + 16
@@ -80,10 +83,19 @@ class PointTable:
         self.last_value[point] = np.nan
         self.refresh(point)
 
+    def alone(self, point: int) -> list[Track]:
+        """The point's rules that look at it alone; the others are judged together with their other inputs."""
+        tracks = self.tracks[point]
+        return [track for track in tracks if not track.condition.plan.inputs] if self.joint[point] else tracks
+
+    def keep_for(self, point: int) -> None:
+        """Keep recent readings of a point that a rule elsewhere needs."""
+        self.recent.ensure(point, KEPT_WITHOUT_INTERVAL)
+
     def refresh(self, point: int) -> None:
         """Work out the quiet band again, after a condition of the point moved."""
         low, high = -np.inf, np.inf
-        for track in self.tracks[point]:
+        for track in self.alone(point):
             condition = track.condition
             if not condition.settled:
                 self.settled[point] = False

@@ -13,6 +13,7 @@ from domain.batch import Int64s
 from rules.condition import Condition, LevelState
 from rules.derived import Derived
 from rules.frontier import Agent
+from rules.joint import Joints
 from rules.late import Said
 from rules.plan import NEVER, Plan
 from rules.points import PointTable, Track
@@ -23,7 +24,7 @@ from rules.silence import Silence
 if TYPE_CHECKING:
     from rules.engine import Engine
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class _Rows(msgspec.Struct, array_like=True):
@@ -82,6 +83,13 @@ class _Silence(msgspec.Struct, array_like=True):
     active: bytes
 
 
+class _Joint(msgspec.Struct, array_like=True):
+    point: int
+    place: int
+    frontier: int
+    waiting: _Rows
+
+
 class _State(msgspec.Struct, array_like=True):
     version: int
     site: str
@@ -93,6 +101,7 @@ class _State(msgspec.Struct, array_like=True):
     points: _Points
     silence: _Silence
     counters: Counters
+    joints: list[_Joint]
 
 
 class _Version(msgspec.Struct, array_like=True):
@@ -128,6 +137,7 @@ def encode(engine: "Engine") -> bytes:
         _points(table, plans),
         _silence(silence, plans),
         engine.counters,
+        [_Joint(one.track.point, one.track.place, one.frontier, _rows(one.waiting)) for one in engine.joints.all],
     )
     state.plans = list(plans.numbers)
     return msgspec.msgpack.encode(state)
@@ -156,6 +166,7 @@ def decode_into(engine: "Engine", blob: bytes) -> None:
         agent.frontier, agent.promised, agent.waiting = one.frontier, one.promised, _columns(one.waiting)
         engine.agents[one.name] = agent
         engine.agents_by_number.append(agent)
+    engine.joints = _restored_joints(engine, state.joints)
     engine.requeue()
 
 
@@ -253,7 +264,17 @@ def _restore_points(table: PointTable, stored: _Points, plans: list[Plan]) -> No
                 _restore_condition(track.condition, one)
                 track.log.said, track.log.last, track.log.floor = one.said, one.last, one.floor
             table.tracks[point].append(track)
+            table.joint[point] |= bool(track.condition.plan.inputs)
         table.refresh(point)
+
+
+def _restored_joints(engine: "Engine", stored: list[_Joint]) -> Joints:
+    joints = Joints(engine.table, engine.complete)
+    by_place = {(one.track.point, one.track.place): one for one in joints.install()}
+    for state in stored:
+        joint = by_place[state.point, state.place]
+        joint.frontier, joint.waiting = state.frontier, _columns(state.waiting)
+    return joints
 
 
 def _restore_condition(condition: Condition, stored: _Track) -> None:

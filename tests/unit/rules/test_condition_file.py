@@ -8,7 +8,7 @@ from domain.times import HOUR, MINUTE
 from rules.loading import load_rules
 from rules.matching import Weight, check_against
 from rules.model import DerivedLimit
-from rules.plan import plan_of
+from rules.resolve import plan_of
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles

@@ -15,8 +15,9 @@ from rules.frontier import Agent, by_point_and_time, free_place, merged, settle_
 from rules.kernel import fire_before, run
 from rules.late import MOST_REMEMBERED, Log, Said, past_excursions, stretches
 from rules.model import Level, Limit, Rule, RuleSet, Selector, StateIs
-from rules.plan import NEVER, UNKNOWN, Plan, bad_rows, plan_of
+from rules.plan import NEVER, UNKNOWN, Plan, bad_rows
 from rules.recent import Columns, Recent, join, no_columns
+from rules.resolve import plan_of
 
 GOOD, UNCERTAIN, BAD = 0, 1, 2
 

@@ -1,0 +1,220 @@
+"""Several conditions as one, and masks over one: the running side of `rules.plan.Composite` and `Masked`.
+
+A member is a whole condition with limit, delays and gap rule on one input; it is true, false or unknown. What is
+unknown decides nothing by itself: *all* is false when one is false, *any* is true when one is true, everything else
+that has an unknown in it is unknown. A mask that is unknown does not mask: unknown is never green.
+"""
+
+from typing import Any
+
+import msgspec
+
+from rules.condition import Condition, LevelState
+from rules.derived import Derived
+from rules.model import Mode
+from rules.plan import NEVER, UNKNOWN, Composite, Masked, MaskPlan, Member, Plan
+from rules.signals.base import UNKNOWN_VALUE, Running
+from rules.signals.plain import Plain
+
+
+class _Member:
+    """One member at work."""
+
+    def __init__(self, member: Member, condition: Condition) -> None:
+        self.source = member.source
+        self.condition = condition
+        self.everything = isinstance(condition, Derived) and member.source < 0  # a composite: it sorts out its inputs
+
+    def read(self, time: int, value: float, bad: bool, source: int) -> None:
+        """Take a reading of one of its inputs; deadlines before it must have been fired."""
+        if isinstance(self.condition, Derived):
+            if self.everything:
+                self.condition.take(time, value, bad, source)
+            elif source == self.source:
+                self.condition.take(time, value, bad)
+        elif source == self.source:
+            self.condition.read(time, UNKNOWN if bad else self.condition.plan.code(value), value, time)
+
+    def pass_by(self, now: int) -> None:
+        """Fire what is due up to now."""
+        while self.condition.due <= now:
+            self.condition.fire()
+
+    def due(self, now: int) -> int:
+        """The next moment at which its truth may change by time alone."""
+        edge = self.condition.edge
+        ends = edge if not isinstance(self.condition, Derived) and now < edge else NEVER
+        return min(self.condition.due, ends)
+
+    def truth(self, now: int) -> float:
+        """1, 0 or NaN."""
+        if isinstance(self.condition, Derived):
+            known = self.condition.running.value == self.condition.running.value
+        else:
+            known = now < self.condition.edge
+        return float(self.condition.level >= 0) if known else UNKNOWN_VALUE
+
+    def state(self) -> list[Any]:
+        one = self.condition
+        levels = [[level.phase, level.since, level.accrued, level.mark] for level in one.levels]
+        own = one.state() if isinstance(one, Derived) else None
+        return [levels, one.edge, one.value, one.code, one.level, one.due, own]
+
+    def resume(self, stored: list[Any]) -> None:
+        one = self.condition
+        levels, one.edge, value, one.code, one.level, one.due, own = stored
+        one.levels = [LevelState(*level) for level in levels]
+        one.value = float(value)
+        if isinstance(one, Derived):
+            one.resume(own)
+
+
+class _Combining(Running):
+    """A `Composite` at work."""
+
+    def __init__(self, what: Composite, members: list[_Member]) -> None:
+        super().__init__(None)
+        self.mode = what.mode
+        self.members = members
+
+    def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
+        for member in self.members:
+            member.read(time, value, bad, source)
+        self.say(time)
+
+    def fire(self) -> None:
+        now = self.due
+        for member in self.members:
+            member.pass_by(now)
+        self.say(now)
+
+    def take(self, time: int, value: float) -> None:
+        """Members take readings."""
+
+    def end(self, at: int) -> None:
+        """Members know their own."""
+
+    def say(self, now: int) -> None:
+        truths = [member.truth(now) for member in self.members]
+        unknown = any(truth != truth for truth in truths)
+        if self.mode is Mode.NOT:
+            self.value = 1.0 - truths[0]
+        elif self.mode is Mode.ALL:
+            self.value = 0.0 if 0.0 in truths else UNKNOWN_VALUE if unknown else 1.0
+        else:
+            self.value = 1.0 if 1.0 in truths else UNKNOWN_VALUE if unknown else 0.0
+        self.due = min(member.due(now) for member in self.members)
+
+    def state(self) -> list[Any]:
+        return [self.value, self.due, [member.state() for member in self.members]]
+
+    def resume(self, stored: list[Any]) -> None:
+        self.value, self.due = float(stored[0]), stored[1]
+        for member, own in zip(self.members, stored[2], strict=True):
+            member.resume(own)
+
+
+class _Mask:
+    """One mask at work: `since` when its member became true, `tail` until when it masks after its end."""
+
+    def __init__(self, plan: MaskPlan, member: _Member) -> None:
+        self.plan = plan
+        self.member = member
+        self.since = NEVER
+        self.tail = -NEVER
+
+    def note(self, now: int) -> None:
+        """Take note of what its member says as of now."""
+        truth = self.member.truth(now)
+        if truth == 1.0:
+            if self.since == NEVER:
+                self.since = now
+            return
+        in_time = self.plan.at_most is None or now - self.since <= self.plan.at_most
+        if self.since != NEVER and truth == 0.0 and in_time:
+            self.tail = now + self.plan.tail
+        self.since = NEVER
+
+    def on(self, now: int) -> bool:
+        """Whether it masks."""
+        return now < self.tail or (self.since != NEVER and now < self._most())
+
+    def due(self, now: int) -> int:
+        """The next moment at which it may change by time alone."""
+        ends = [end for end in (self.tail, self._most()) if end > now]
+        return min(self.member.due(now), *ends, NEVER)
+
+    def _most(self) -> int:
+        return NEVER if self.since == NEVER or self.plan.at_most is None else self.since + self.plan.at_most
+
+
+class _Masking(Running):
+    """A `Masked` at work."""
+
+    def __init__(self, inner: Running, masks: list[_Mask], joint: bool) -> None:
+        super().__init__(None)
+        self.inner = inner
+        self.masks = masks
+        self.joint = joint  # the inner one sorts out its inputs
+
+    def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
+        if self.joint or source == 0:
+            self.inner.read(time, value, bad, source)
+        for mask in self.masks:
+            mask.member.read(time, value, bad, source)
+        self.say(time)
+
+    def fire(self) -> None:
+        now = self.due
+        while self.inner.due <= now:
+            self.inner.fire()
+        for mask in self.masks:
+            mask.member.pass_by(now)
+        self.say(now)
+
+    def take(self, time: int, value: float) -> None:
+        """What is inside takes readings."""
+
+    def end(self, at: int) -> None:
+        """What is inside knows its own."""
+
+    def say(self, now: int) -> None:
+        for mask in self.masks:
+            mask.note(now)
+        self.value = UNKNOWN_VALUE if any(mask.on(now) for mask in self.masks) else self.inner.value
+        self.due = min(self.inner.due, *(mask.due(now) for mask in self.masks))
+
+    def state(self) -> list[Any]:
+        masks = [[mask.since, mask.tail, mask.member.state()] for mask in self.masks]
+        return [self.value, self.due, self.inner.state(), masks]
+
+    def resume(self, stored: list[Any]) -> None:
+        self.value, self.due = float(stored[0]), stored[1]
+        self.inner.resume(stored[2])
+        for mask, (since, tail, own) in zip(self.masks, stored[3], strict=True):
+            mask.since, mask.tail = since, tail
+            mask.member.resume(own)
+
+
+def running_of(plan: Plan) -> Running:
+    """The plan's signal at its beginning, with nothing known."""
+    signal = plan.signal
+    marks = tuple(level.limit for level in plan.levels)
+    if isinstance(signal, Masked):
+        inner = msgspec.structs.replace(plan, signal=signal.inner)
+        running = Plain(plan.max_gap) if signal.inner is None else running_of(inner)
+        masks = [_Mask(mask, _member(mask.member)) for mask in signal.masks]
+        return _Masking(running, masks, isinstance(signal.inner, Composite))
+    if isinstance(signal, Composite):
+        return _Combining(signal, [_member(member) for member in signal.members])
+    assert signal is not None
+    return signal.start(plan.max_gap, marks)
+
+
+def _member(member: Member) -> _Member:
+    return _Member(member, condition_of(member.plan))
+
+
+def condition_of(plan: Plan) -> Condition:
+    """The plan at its beginning, with nothing known."""
+    return Condition(plan) if plan.signal is None else Derived(plan, running_of(plan))

@@ -17,6 +17,7 @@ from caretaker.bench.publisher import Orders
 
 LOOK_SECONDS = 0.1
 LEAD_SECONDS = 0.8  # until the generator is ready
+FULL_SPEED_SECONDS = 20.0  # at most
 DRAIN_SECONDS = 90.0
 STILL_SECONDS = 6.0  # without a further message: nothing is on its way any more (a big site's snapshot takes seconds)
 CUT_OFF_SECONDS = 1.5  # the same for a load that was cut off
@@ -63,6 +64,20 @@ def steady(
     return Phase(
         rate, seconds, worst, drain(taken, base + orders.count, CUT_OFF_SECONDS if cut_off else STILL_SECONDS) - base
     )
+
+
+def full_speed(port: int, core: int, folder: Path, load: Load, count: int, taken: Callable[[], int]) -> float:
+    """About how many messages a second the consumer takes of `count` that are sent as fast as they go. An estimate to
+    begin a search with: broker and generator compete for their core, and nothing says that the rate could be held."""
+    base, start = taken(), time.time() + LEAD_SECONDS
+    with generator(Orders(port, load, count, 0.0, start), core, folder) as child:
+        until = start + FULL_SPEED_SECONDS
+        while (done := taken() - base) < count and time.time() < until:
+            child.check()
+            time.sleep(LOOK_SECONDS / 10)
+        rate = done / max(LOOK_SECONDS, time.time() - start)
+    drain(taken, base + count, CUT_OFF_SECONDS)
+    return rate
 
 
 def lag(*, now: float, start: float, rate: float, count: int, taken: int) -> float:

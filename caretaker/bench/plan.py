@@ -26,9 +26,11 @@ class Plan:
 
     runs: int
     hold: float  # how long a live rate must be held
+    hold_beside: float  # the same for a consumer that no figure is to be reached beside
     probe: float  # how long a rate is tried while the highest is searched
     warm_up: float
-    first_rate: float  # where the search begins
+    first_rate: float  # of the warm-up
+    burst: int  # messages at full speed, from which the search's first rate is estimated
     step: float  # between two rates of full duration
     single_points: int = 1_000
     pack_readings: int = 60
@@ -45,14 +47,16 @@ class Plan:
     outbox_hours: int = 72
 
 
-FULL = Plan(runs=5, hold=30.0, probe=4.0, warm_up=3.0, first_rate=4_000.0, step=1.04)
+FULL = Plan(runs=5, hold=30.0, hold_beside=10.0, probe=4.0, warm_up=3.0, first_rate=2_000.0, burst=60_000, step=1.04)
 QUICK = Plan(
     runs=1,
     hold=5.0,
+    hold_beside=5.0,
     probe=2.0,
     warm_up=1.0,
-    first_rate=3_000.0,
-    step=1.2,
+    first_rate=1_500.0,
+    burst=20_000,
+    step=1.1,
     packs=3_000,
     latency=5.0,
     growth=5.0,

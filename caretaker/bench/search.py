@@ -6,34 +6,37 @@ that fails is repeated once: something else on the machine may have been in the 
 
 from collections.abc import Callable
 
-GROWTH = 1.5  # between two trials while nothing failed yet
-REFINEMENTS = 3  # halvings (in the logarithm) between what was held and what was not
+GROWTH = 1.1  # between the first two trials; then its square, its fourth power …
+MOST_GROWTH = 2.0
+CLOSE = 1.1  # between a rate that was held and one that was not: then the search has come close
+MOST_TRIALS = 20  # of each half of the search
 MOST_STEPS = 12
-MOST_GROWTHS = 20
 
 Held = Callable[[float], bool]
 
 
 def find(held: Held, first: float) -> float:
-    """About the highest rate that is held, by short trials: to begin `settle` with. Never more than `first`·1.5^20."""
+    """About the highest rate that is held, by short trials: to begin `settle` with. Few trials when `first` is near;
+    never more than `first`·2^20."""
     good, bad = 0.0, 0.0
-    rate = first
+    rate, growth = first, GROWTH
 
     def passes(rate: float) -> bool:
         return held(rate) or held(rate)
 
-    for _ in range(MOST_GROWTHS):
+    for _ in range(MOST_TRIALS):
         if passes(rate):
             good = rate
-            if bad:
-                break
-            rate *= GROWTH
+            rate *= growth
         else:
             bad = rate
-            if good:
-                break
-            rate /= GROWTH
-    for _ in range(REFINEMENTS if good and bad else 0):
+            rate /= growth
+        if good and bad:
+            break
+        growth = min(growth * growth, MOST_GROWTH)
+    for _ in range(MOST_TRIALS if good else 0):
+        if not bad or bad <= good * CLOSE:
+            break
         middle = (good * bad) ** 0.5
         if passes(middle):
             good = middle

@@ -31,6 +31,7 @@ def test_the_full_form_is_what_the_issue_of_speed_asks_for() -> None:
     assert (FULL.runs, FULL.hold, FULL.pack_readings) == (5, 30.0, 60)
     assert FULL.growth_points == (1_000, 10_000, 100_000)
     assert (FULL.latency_rate, FULL.growth_rate, FULL.agent_points, FULL.outbox_hours) == (2_000, 10_000, 50, 72)
+    assert FULL.hold_beside <= FULL.hold
     assert QUICK.runs == 1
 
 
@@ -68,10 +69,23 @@ def test_the_search_comes_close_to_what_a_consumer_can_do(capacity: float) -> No
         return rate <= capacity
 
     found = search.find(held, 4_000.0)
-    assert capacity * 0.9 < found <= capacity
+    assert capacity / search.CLOSE <= found <= capacity
     settled = search.settle(held, found, 1.04)
     assert capacity / 1.04 < settled <= capacity
     assert len(tried) < 60
+
+
+@pytest.mark.parametrize("estimate", [8_000.0, 10_000.0, 12_500.0])
+def test_a_good_estimate_makes_the_search_short(estimate: float) -> None:
+    tried: list[float] = []
+
+    def held(rate: float) -> bool:
+        tried.append(rate)
+        return rate <= 10_000.0
+
+    found = search.find(held, estimate)
+    assert 10_000.0 / search.CLOSE <= found <= 10_000.0
+    assert len(tried) <= 8
 
 
 def test_a_short_trial_that_failed_by_bad_luck_is_repeated() -> None:
@@ -91,7 +105,7 @@ def test_a_consumer_that_holds_nothing_ends_the_search_with_nothing() -> None:
 
 
 def test_a_consumer_without_an_end_stops_the_search() -> None:
-    assert search.settle(lambda _: True, search.find(lambda _: True, 1.0), 1.04) < 10_000
+    assert search.settle(lambda _: True, search.find(lambda _: True, 1.0), 1.04) < 2.0**20 * 2
 
 
 def test_lag_counts_from_when_a_message_was_due() -> None:

@@ -15,7 +15,7 @@ from caretaker.bench.children import Child, module
 from caretaker.bench.installation import Installation
 from caretaker.bench.latency import Watch
 from caretaker.bench.line_writer import bodies, post
-from caretaker.bench.load import generator, steady
+from caretaker.bench.load import LOOK_SECONDS, full_speed, generator, steady
 from caretaker.bench.machine import two_cores
 from caretaker.bench.packets import Load
 from caretaker.bench.plan import QUICK, Part
@@ -90,6 +90,10 @@ def test_a_steady_load_arrives_whole_and_on_time(tmp_path: Path) -> None:
         load = Load(site.SITE, "b1", 2, 10, 1)
         phase = steady(port, cores.load, tmp_path, load, 300, 1.0, paho.taken)
         assert (phase.taken, phase.rate) == (300, 300)
+        base = paho.taken()
+        about = full_speed(port, cores.load, tmp_path, Load(site.SITE, "b2", 2, 10, 1), 200, paho.taken)
+        assert 0 < about <= 200 / LOOK_SECONDS
+        assert paho.taken() - base == 200, "nothing of it is left for the next phase"
         assert steady(port, cores.load, tmp_path, load, 300, 30.0, lambda: 0, give_up=0.1).taken == 0
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import models, pages, problems, routes
 from api.health import readiness
+from api.incidents import IncidentDesk
 from api.knowledge import Knowledge
 from api.live import Feed
 from api.metrics import CONTENT_TYPE, Metrics
@@ -63,8 +64,9 @@ def create_app(console: Console, series: SeriesStore, *, clock: Callable[[], int
     app.state.operations = operations
     problems.install(app)
     desk = RuleDesk(console, series, knowledge, clock)
+    incidents = IncidentDesk(operations, desk)
     app.state.desk = desk
-    app.include_router(routes.router(operations, feed, desk))
+    app.include_router(routes.router(operations, feed, desk, incidents))
     _operation(app, operations, metrics, feed, settings)
     pages.install(app, operations, settings)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from api import command_routes, convert, models, rule_routes
+from api import command_routes, convert, incident_routes, models, rule_routes
 from api import parameters as given
+from api.incidents import IncidentDesk
 from api.live import Feed, resume_id
 from api.operations import MOST_READINGS, Operations
 from api.problems import PROBLEM
@@ -23,7 +24,7 @@ _PROBLEMS: dict[int | str, dict[str, object]] = {
 }
 
 
-def router(operations: Operations, feed: Feed, desk: RuleDesk) -> APIRouter:
+def router(operations: Operations, feed: Feed, desk: RuleDesk, incidents: IncidentDesk) -> APIRouter:
     """Every JSON route."""
     routes = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
     _catalogue(routes, operations)
@@ -33,6 +34,7 @@ def router(operations: Operations, feed: Feed, desk: RuleDesk) -> APIRouter:
     _spans(routes, operations)
     command_routes.add(routes, operations)
     rule_routes.add(routes, operations, desk)
+    incident_routes.add(routes, operations, incidents)
     _letters(routes, operations)
     _plumbing(routes, operations)
     _events(routes, feed)

@@ -16,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import models, pages, problems, routes
+from api import models, pages, problems, routes, rule_pages
 from api.health import readiness
 from api.incidents import IncidentDesk
 from api.knowledge import Knowledge
@@ -68,7 +68,7 @@ def create_app(console: Console, series: SeriesStore, *, clock: Callable[[], int
     app.state.desk = desk
     app.include_router(routes.router(operations, feed, desk, incidents))
     _operation(app, operations, metrics, feed, settings)
-    pages.install(app, operations, settings)
+    rule_pages.install(app, pages.install(app, operations, settings, incidents), incidents, desk)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(_Counted, metrics=metrics)
     app.add_middleware(Guard, hosts=settings.hosts)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from api import parameters as given
@@ -15,6 +15,8 @@ from domain.emptying import Unit
 from domain.episodes import Episode
 from domain.incidents import Gathers
 from domain.times import MINUTE, iso
+
+OnlyOpen = Annotated[bool, Query(description="only those that somebody must still look at")]
 
 
 class UnitModel(Model):
@@ -52,7 +54,7 @@ def add(routes: APIRouter, operations: Operations, desk: IncidentDesk) -> None:
 
     @routes.get("/sites/{site}/incidents", tags=["alarms"], summary="Alarms with one cause")
     def incidents(
-        site: given.SiteId, start: given.From = None, end: given.To = None, only_open: bool = False
+        site: given.SiteId, start: given.From = None, end: given.To = None, only_open: OnlyOpen = False
     ) -> list[IncidentModel]:
         """Those that began in the span (default: the last day), newest first; `only_open`: of the last three days,
         those that somebody must still look at."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from api.operations import Operations, Span
 from api.rule_desk import RuleDesk
-from domain.alarms import ACTIVE_STATES, Alarm, AlarmKey, AlarmState
+from domain.alarms import ACTIVE_STATES, Alarm, AlarmKey, AlarmState, Priority
 from domain.catalogue import Label
 from domain.emptying import Unit, empty_first
 from domain.errors import NotFoundError
@@ -30,6 +30,11 @@ class IncidentView:
     open: bool
     unanswered: int
     units: tuple[Unit, ...]
+
+    @property
+    def priority(self) -> Priority:
+        """The gravest of its alarms."""
+        return max((one.priority for one in self.incident.episodes), key=lambda each: each.rank)
 
     @property
     def keys(self) -> frozenset[AlarmKey]:

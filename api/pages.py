@@ -21,6 +21,7 @@ from api.charts import RANGES
 from api.command_models import AcknowledgeForm
 from api.command_routes import heard
 from api.i18n import COOKIE, choose, language
+from api.incidents import IncidentDesk
 from api.operations import Operations, SiteState
 from api.problems import Problem
 from api.settings import ApiSettings
@@ -39,10 +40,10 @@ _LOG_PER_PAGE = 50
 SiteQuery = Annotated[str | None, Query(alias="site")]
 
 
-def install(app: FastAPI, operations: Operations, settings: ApiSettings) -> None:
-    """Add every page, the static files and the problem page to the app."""
+def install(app: FastAPI, operations: Operations, settings: ApiSettings, incidents: IncidentDesk) -> "Pages":
+    """Add the pages, the static files and the problem page to the app; what others draw their pages with."""
     static = Static(settings.cache_dir)
-    pages = Pages(operations, settings, static)
+    pages = Pages(operations, settings, static, incidents)
     app.state.problem_page = pages.problem
     routes = APIRouter(include_in_schema=False)
     _board(routes, pages)
@@ -50,13 +51,15 @@ def install(app: FastAPI, operations: Operations, settings: ApiSettings) -> None
     _acknowledge(routes, pages)
     app.include_router(routes)
     add_static(app, static, operations)
+    return pages
 
 
 class Pages:
     """Draws pages: one template environment per language."""
 
-    def __init__(self, operations: Operations, settings: ApiSettings, static: Static) -> None:
+    def __init__(self, operations: Operations, settings: ApiSettings, static: Static, incidents: IncidentDesk) -> None:
         self.operations = operations
+        self.incidents = incidents
         self._settings = settings
         self._environments = {code: _environment(code, static) for code in ("en", "zh")}
 
@@ -133,13 +136,16 @@ def _board(routes: APIRouter, pages: Pages) -> None:
         if view.known is None:
             return pages.draw(request, view, "empty.html")
         state = pages.state(view)
+        incidents = pages.incidents.open(view.known.catalogue.site)
+        gathered = {key for one in incidents for key in one.keys}
         return pages.draw(
             request,
             view,
             "board.html",
             state=state,
             readings=state.readings,
-            alarms=open_alarms(state.alarms, state.now),
+            incidents=incidents,
+            alarms=[one for one in open_alarms(state.alarms, state.now) if one.key not in gathered],
             tally=tally(state.assets),
         )
 

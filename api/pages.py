@@ -21,12 +21,12 @@ from api.charts import RANGES
 from api.command_models import AcknowledgeForm
 from api.command_routes import heard
 from api.i18n import COOKIE, choose, language
-from api.incidents import IncidentDesk
+from api.incidents import IncidentDesk, IncidentView
 from api.operations import Operations, SiteState
 from api.problems import Problem
 from api.settings import ApiSettings
 from api.view import View
-from domain.alarms import AlarmKey, AlarmState, Priority, Transition
+from domain.alarms import Alarm, AlarmKey, AlarmState, Priority, Transition
 from domain.errors import NotFoundError
 from domain.ids import PointName
 from domain.records import AlarmFilter, TransitionFilter
@@ -137,7 +137,6 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             return pages.draw(request, view, "empty.html")
         state = pages.state(view)
         incidents = pages.incidents.open(view.known.catalogue.site)
-        gathered = {key for one in incidents for key in one.keys}
         return pages.draw(
             request,
             view,
@@ -145,7 +144,7 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             state=state,
             readings=state.readings,
             incidents=incidents,
-            alarms=[one for one in open_alarms(state.alarms, state.now) if one.key not in gathered],
+            alarms=alone(open_alarms(state.alarms, state.now), incidents),
             tally=tally(state.assets),
         )
 
@@ -224,6 +223,12 @@ def _acknowledge(routes: APIRouter, pages: Pages) -> None:
         response = RedirectResponse(local(answer.back), 303)
         response.set_cookie(NAME_COOKIE, answer.by.encode().hex(), _YEAR, httponly=True, samesite="lax")
         return response
+
+
+def alone(alarms: Sequence[Alarm], incidents: Sequence[IncidentView]) -> list[Alarm]:
+    """The alarms that are not shown under an incident."""
+    gathered = {key for one in incidents for key in one.keys}
+    return [one for one in alarms if one.key not in gathered]
 
 
 def by_event_time(log: Sequence[Transition]) -> list[Transition]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.incidents import LONGEST, SHOWN
 from domain.alarms import AlarmEvent, AlarmKey, EventKind, Priority, Reason
 from domain.times import DAY, HOUR, MINUTE, iso
 from tests.unit.api.conftest import SITE
@@ -118,3 +119,14 @@ def test_an_unknown_incident_or_site_is_not_found(bench: Any) -> None:
     for name in ("dead.meter-1.5", "dead.meter-1.x", "nonsense", "a.b.99999999999999999999"):
         assert bench.get(f"{ALL}/{name}").status_code == 404
     assert bench.get("/api/v1/sites/nowhere/incidents").status_code == 404
+
+
+def test_a_span_is_cut_to_what_can_be_answered(bench: Any) -> None:
+    cut(school(bench), LONGEST + DAY)
+    assert bench.json(ALL, params={"from": iso(bench.now - LONGEST - 5 * DAY)}) == []
+
+
+def test_an_open_incident_from_before_the_last_days_is_left_to_its_alarms(bench: Any) -> None:
+    cut(school(bench), SHOWN + HOUR)
+    assert bench.json(ALL, params={"only_open": True}) == []
+    assert bench.json("/api/v1/alarms", params={"rule": "no-power"})["total"] == 1

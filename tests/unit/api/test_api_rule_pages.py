@@ -1,15 +1,21 @@
 """The pages about incidents and alarm quality, as a browser without scripts sees them, in both languages."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from domain.alarms import EventKind, Nuisance
+from api.i18n import language
+from api.rule_pages import proposal
+from api.view import View
+from domain.alarms import AlarmKey, EventKind, Nuisance
 from domain.times import DAY, HOUR, MINUTE
 from tests.unit.api.test_api_incidents import cut, happen, school, warm
 from tests.unit.api.test_api_rules import alarm_of
 from tests.unit.api.test_api_rules import warm as measured
+
+COLD = AlarmKey("cold-high", "fridge-1/temperature")
 
 
 def alarm_items(page: str) -> list[str]:
@@ -131,6 +137,16 @@ def test_a_suggestion_is_tried_when_somebody_asks(bench: Any) -> None:
     tried = "/quality?days=1&suggest=1"
     assert "Wait 45 min before it is raised: 2 fewer alarms, nothing real hidden" in bench.page(tried)
     assert "延迟 45 分钟再报警：减少 2 条报警，不掩盖真实问题" in bench.page(tried, "zh-CN")
+
+
+def test_every_kind_of_change_has_its_words(bench: Any) -> None:
+    measured(bench, (100, 137), (300, 337))
+    found = bench.app.state.desk.suggestion("school", COLD, bench.now - DAY, bench.now)
+    view = View(language("zh"), None, bench.now, "/")
+    said = {word: proposal(view, replace(found, change=word)) for word in ("off_delay 5min", "deadband 1.5")}
+    assert said["off_delay 5min"].startswith("恢复 5 分钟后再解除：")
+    assert said["deadband 1.5"].startswith("回到限值以内 1.5 再解除：")
+    assert proposal(view, None).startswith("没有既能减少误报")
 
 
 def test_where_no_delay_helps_the_page_says_where_to_look(bench: Any) -> None:

@@ -26,6 +26,7 @@ from domain.records import (
     Position,
     ProcessRow,
     Purgeable,
+    Review,
     Revision,
     SentNotice,
     Series,
@@ -45,6 +46,10 @@ class Judge(Protocol):
 
     def clock(self, now: int, connected: bool) -> list[AlarmEvent]:
         """Ingest's time is `now`, its broker connection stands or not: judges no-data and foreign devices."""
+
+    def review(self, now: int, points: Sequence[str] | None = None) -> tuple[Review, list[AlarmEvent]]:
+        """Judge the past again where late readings came; which points that were is to be journalled, unless there were
+        none. `points`: exactly those, in a replay."""
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
         """Catalogue and rules as of now; conditions that no longer apply close."""

@@ -17,6 +17,7 @@ class EntryKind(StrEnum):
     UNJUDGED = "unjudged"  # readings that the judge fails on: as a batch, but never given to it
     CLOCK = "clock"  # ingest's own clock moved: payload is `Clock`
     CONFIG = "config"  # catalogue or rules changed: payload is `ConfigChange`
+    REVIEW = "review"  # the past of points with late readings was judged again: payload is `Review`
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,17 @@ class ConfigChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """Which points were judged again because of late readings, at ingest's time `now`."""
+
+    now: int
+    points: tuple[str, ...]
+
+
+Content = ReadingBatch | Clock | ConfigChange | Review
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """Entry `n` of a site's journal (1, 2, 3, … without holes until trimmed)."""
 
@@ -44,7 +56,7 @@ class JournalEntry:
     n: int
     received: int
     kind: EntryKind
-    content: ReadingBatch | Clock | ConfigChange
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,7 @@ class Commit:
     worker: str
     epoch: int
     received: int
-    entries: tuple[tuple[EntryKind, ReadingBatch | Clock | ConfigChange], ...] = ()
+    entries: tuple[tuple[EntryKind, Content], ...] = ()
     positions: tuple[Position, ...] = ()
     events: tuple[AlarmEvent, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
@@ -281,7 +293,7 @@ class SentNotice:
 
 
 __all__ = [  # the names other packages import from here
-    "AgentRow", "AlarmFilter", "AppendResult", "Clock", "Commit", "Committed", "ConfigChange", "DeadLetter",
+    "AgentRow", "AlarmFilter", "AppendResult", "Clock", "Commit", "Committed", "ConfigChange", "Content", "DeadLetter",
     "DeadReason", "Discovery", "EntryKind", "Excursion", "Gap", "JournalEntry", "Latest", "Lease", "Position",
-    "ProcessRow", "Purgeable", "Revision", "SentNotice", "Series", "TransitionFilter", "Windows",
+    "ProcessRow", "Purgeable", "Review", "Revision", "SentNotice", "Series", "TransitionFilter", "Windows",
 ]  # fmt: skip

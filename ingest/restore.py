@@ -13,7 +13,7 @@ import structlog
 
 from domain.batch import ReadingBatch
 from domain.ports import Judge, Ledger
-from domain.records import Clock, ConfigChange, EntryKind, JournalEntry, Position
+from domain.records import Clock, ConfigChange, EntryKind, JournalEntry, Position, Review
 from ingest import configuration
 from ingest.configuration import Configuration
 
@@ -108,6 +108,8 @@ def _replay(ledger: Ledger, site: str, state: Restored, entry: JournalEntry) -> 
         state.judge.feed(content)
     elif isinstance(content, Clock):
         state.judge.clock(content.now, content.connected)
+    elif isinstance(content, Review):
+        state.judge.review(content.now, content.points)
     else:
         state.config = configuration.load(ledger, site, content)
         state.judge.configure(state.config.catalogue, state.config.rules, entry.received)

@@ -18,11 +18,12 @@ from ingest.consumer import Consumer
 from ingest.inbox import Inbox
 from ingest.mailbox import Mailbox
 from ingest.metrics import Counters
+from ingest.parts import Parts
 from ingest.room import Shortage
 from ingest.series_writer import write_series
 from ingest.settings import IngestSettings
 from ingest.site_pool import SitePool
-from ingest.site_session import Parts, SiteSession
+from ingest.site_session import SiteSession
 
 MOST_CLOCKS_SHOWN = 50  # agents with a wrong clock, per site, in the sign of life
 GRACE_SECONDS = 15.0  # for a worker to settle what it took, and for the series writer to end its step

@@ -14,10 +14,10 @@ import structlog
 from domain.ports import SeriesStore
 from domain.times import SECOND
 from ingest.inbox import Ack, Inbox
+from ingest.parts import Parts
 from ingest.series_writer import SeriesFeed
 from ingest.shares import Plan, filters
 from ingest.sharing import Sharing
-from ingest.site_session import Parts
 from ingest.site_worker import SiteWorker
 from ingest.stray import Stray
 

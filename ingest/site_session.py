@@ -8,15 +8,14 @@ it away, puts `pending` back and begins a new one from the store.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from domain.alarms import AlarmEvent
 from domain.batch import ReadingBatch
 from domain.errors import CaretakerError, FencedError
-from domain.ports import Judge, Ledger
-from domain.records import Clock, Commit, ConfigChange, DeadLetter, EntryKind, Position
+from domain.records import Clock, Commit, ConfigChange, Content, DeadLetter, EntryKind, Position
 from domain.times import SECOND
 from ingest import configuration
 from ingest.accept import Acceptor, Limits
@@ -28,13 +27,11 @@ from ingest.configuration import Configuration
 from ingest.inbox import Inbound
 from ingest.latest import LatestBoard
 from ingest.letters import replayed
-from ingest.link import Link
-from ingest.mailbox import Mailbox
-from ingest.metrics import Count, Counters
+from ingest.metrics import Count
+from ingest.parts import Parts
 from ingest.quarantine import Quarantine
 from ingest.restore import pack_snapshot, restore
 from ingest.room import Room, Shortage
-from ingest.settings import IngestSettings
 from ingest.tally import count_outcome, tell_clocks
 from ingest.timekeeper import Timekeeper
 from wire.messages import Receipt, encode_receipt
@@ -45,24 +42,9 @@ ALARMS_EVERY = 2 * SECOND
 REPLAYS_AT_ONCE = 50  # dead letters a second
 RECEIPT_QOS = 0  # a lost receipt only delays: the agent asks again
 
-Entry = tuple[EntryKind, ReadingBatch | Clock | ConfigChange]
+Entry = tuple[EntryKind, Content]
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What every session of a process works with. `pause` waits so many ms, and is False when the process stops."""
-
-    settings: IngestSettings
-    ledger: Ledger
-    make_judge: Callable[[str], Judge]
-    clock: Callable[[], int]
-    pause: Callable[[int], bool]
-    link: Link
-    mailbox: Mailbox
-    counters: Counters
-    disk_free: Callable[[], int | None] = lambda: None  # bytes on the disk of the operational store; None = unknown
 
 
 class SiteSession:
@@ -262,6 +244,7 @@ class SiteSession:
         self._quietly(self._look_for_revisions)
         self._follow_configuration()
         self._tell_time(now, self._parts.link.hearing and not self.full)
+        self._review(now)
         self._latest.flush(self._ledger)
         self._publish_alarms(now)
         self._quietly(self._room.check)
@@ -316,6 +299,12 @@ class SiteSession:
         events = self._judge.clock(now, connected)
         if self._times.told(tick, spoke=bool(events)):
             self._commit_entry(now, (EntryKind.CLOCK, tick), events)
+
+    def _review(self, now: int) -> None:
+        """Let late readings be judged; before `now` is over nothing else is taken."""
+        review, events = self._judge.review(now)
+        if review.points:
+            self._commit_entry(now, (EntryKind.REVIEW, review), events)
 
     def _look_for_revisions(self) -> None:
         change = configuration.newest_change(self._ledger, self.site)

@@ -16,8 +16,9 @@ from ingest.backoff import Backoff
 from ingest.committing import StoppedError
 from ingest.inbox import Inbox
 from ingest.metrics import Count
+from ingest.parts import Parts
 from ingest.quarantine import Quarantine
-from ingest.site_session import Parts, SiteSession
+from ingest.site_session import SiteSession
 from wire.topics import ROOT
 
 TAKE_AT_ONCE = 500

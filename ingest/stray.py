@@ -16,7 +16,7 @@ from ingest.backoff import Backoff
 from ingest.inbox import STRAY, Inbound, Inbox
 from ingest.letters import letter
 from ingest.metrics import Count
-from ingest.site_session import Parts
+from ingest.parts import Parts
 from wire.rejection import Rejection
 from wire.topics import Kind
 

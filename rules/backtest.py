@@ -104,6 +104,7 @@ class _Judged:
         for stretch in story.stretches():
             events = engine.feed(self._batch(stretch.rows, stretch.upto, stretch.arrival))
             history.reveal(stretch)
+            events += engine.review(stretch.arrival)[1]
             for event in events:
                 yield self._detected(event, stretch.arrival if stretch.late else story.known_at(event.at))
         for event in engine.advance(story.point, last + 1):

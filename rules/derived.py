@@ -7,7 +7,7 @@ condition the derived series is known until the signal says that it is not.
 
 from typing import Any
 
-from rules.condition import Change, Condition
+from rules.condition import Change, Condition, LevelState
 from rules.plan import NEVER, UNKNOWN, Plan
 from rules.signals.base import Running
 
@@ -54,6 +54,12 @@ class Derived(Condition):
         self.running.fire()
         self._judge(at)
         return None
+
+    def stand(self, level: int, at: int) -> None:
+        """That level is active at that moment, whatever led there; the signal stays as it is."""
+        self.levels = [LevelState() for _ in self.levels]
+        self.seed(level)
+        self._judge(at)
 
     def pending_since(self) -> int:
         """Whence readings are needed to see again that a delay is running, or NEVER."""

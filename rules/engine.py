@@ -6,6 +6,7 @@ late data, and reads no clock: time comes with every call. `prefilter=False` jud
 fast path to the plain meaning in tests.
 """
 
+from collections.abc import Sequence
 from heapq import heappop, heappush
 
 import numpy as np
@@ -14,10 +15,11 @@ from domain.alarms import AlarmEvent, EventKind
 from domain.batch import Int64s, ReadingBatch
 from domain.catalogue import Catalogue
 from domain.ports import History
-from domain.records import Revision
+from domain.records import Review, Revision
 from rules.assign import OpenPlan, joined_points, open_plans, open_plans_of, plans_by_point
 from rules.closing import closing_reason, forget
 from rules.condition import Change, Condition
+from rules.doubts import Doubts
 from rules.events import event_of
 from rules.frontier import MOST_WAITING, WAIT, Agent, by_point_and_time, settle_clashes
 from rules.joint import Joints
@@ -28,7 +30,7 @@ from rules.model import RuleSet
 from rules.plan import NEVER, Plan
 from rules.points import PointTable, Track, segments
 from rules.recent import Columns, join
-from rules.revisit import OLDEST_JUDGED, Counters, Doubt, Past, enter, reconsider
+from rules.revisit import OLDEST_JUDGED, Counters, Past
 from rules.silence import Silence
 from rules.snapshot import decode_into, encode
 from rules.spans import parts
@@ -46,6 +48,7 @@ class Engine:
         self.counters = Counters()
         self.past = Past(site, history)
         self.table = PointTable()
+        self.doubts = Doubts()
         self.silence = Silence()
         self.joints = Joints(self.table, self.complete)
         self.agents: dict[str, Agent] = {}
@@ -95,6 +98,21 @@ class Engine:
                 events += self._move(agent, now - WAIT, now)
         return events + self._joined(now)
 
+    def review(self, now: int, points: Sequence[str] | None = None) -> tuple[Review, list[AlarmEvent]]:
+        """Judge again where late readings came, and say which points that were; the same `points` in a replay.
+
+        What needs a history that does not answer stays in doubt; it is tried again later.
+        """
+        table = self.table
+        chosen = None if points is None else [table.numbers[name] for name in points if name in table.numbers]
+        found = self.doubts.review(table, self.past, self.complete, now, self.counters, self.prefilter, chosen)
+        events: list[AlarmEvent] = []
+        for point, said in found:
+            events += [self._event(track.condition.plan, table.names[point], change, now) for track, change in said]
+            table.refresh(point)
+            self._queue(point)
+        return Review(now, tuple(table.names[point] for point, _ in found)), events
+
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
         """Catalogue and rules as of now; conditions that no longer apply close. InputError for a bad rules document."""
         return self.set_rules(catalogue, RuleSet() if rules is None else load_revision(rules), now)
@@ -115,7 +133,7 @@ class Engine:
         self.open = opened
         self._numbers.clear()
         events += self._close(wanted, set(rules.rules), None if catalogue is None else set(points), now)
-        self._watch(wanted, now)
+        self.silence.watch(wanted, now)
         for name, plans in wanted.items():
             events += self._install(name, plans, points[name].interval if name in points else None, now)
         return events + self._begin_joints(now)
@@ -141,7 +159,7 @@ class Engine:
             return number
         if self.open and name not in self.table.numbers and name not in self.silence.points:
             plans = open_plans_of(self.open, name)
-            self._watch({name: plans}, now)
+            self.silence.watch({name: plans}, now)
             self._install(name, plans, None, now)
             self._begin_joints(now)
         number = self.table.numbers.get(name, -1)
@@ -182,7 +200,7 @@ class Engine:
             self.counters.duplicates += dropped
         events = self._move(agent, agent.target(upto, received), received)
         if late is not None:
-            events += self._take_late(agent, late, received)
+            self._take_late(agent, late, received)
         excess = len(agent.waiting.time) - MOST_WAITING
         if excess > 0:
             self.counters.forced += excess
@@ -272,30 +290,18 @@ class Engine:
                 heappush(self.agents_by_number[owner].deadlines, (due, point, track.place))
             track.queued = due
 
-    def _take_late(self, agent: Agent, rows: Columns, detected: int) -> list[AlarmEvent]:
-        """Judge the past again for the points with late readings, once per point."""
-        events: list[AlarmEvent] = []
+    def _take_late(self, agent: Agent, rows: Columns, received: int) -> None:
+        """Put the readings where they belong; their points are in doubt until the next review."""
         too_old = rows.time < agent.frontier - OLDEST_JUDGED
         self.counters.unjudged += int(too_old.sum())
         rows = rows.take(~too_old)
         for point in dict.fromkeys(rows.point.tolist()):
-            frontier = max(agent.frontier, int(self.table.floor[point]))
-            whole = self.table.recent.complete(point)
-            doubt, ahead = enter(self.table, point, rows.take(rows.point == point), frontier, self.counters)
+            mine = rows.take(rows.point == point)
+            ahead, oldest = self.doubts.enter(self.table, mine, self.complete(point), received, self.counters)
             agent.waiting = join(agent.waiting, ahead)
-            if doubt.oldest == NEVER:
-                continue
-            name = self.table.names[point]
-            self.joints.take_late(point, doubt.oldest)
-            for track in self.table.alone(point):
-                changes = reconsider(track, self.past, doubt, name, frontier, whole, self.prefilter)
-                if changes is None:
-                    self.counters.unjudged += 1
-                    break
-                events += [self._event(track.condition.plan, name, change, detected) for change in changes]
+            if oldest != NEVER:
+                self.joints.take_late(point, oldest)
             self.table.refresh(point)
-            self._queue(point)
-        return events
 
     def _close(
         self, wanted: dict[str, list[Plan]], rules: set[str], points: set[str] | None, now: int
@@ -307,12 +313,6 @@ class Engine:
             Change(EventKind.CLOSE, why, now, now, one[2], np.nan) for one, why in zip(gone, reasons, strict=True)
         ]
         return [self._event(*one[:2], change, now) for one, change in zip(gone, closed, strict=True)]
-
-    def _watch(self, wanted: dict[str, list[Plan]], now: int) -> None:
-        """Begin to wait for data where a no-data rule is new."""
-        watched = set(zip(self.silence.slot_points, self.silence.plans, strict=True))
-        new = [(name, plan) for name, plans in wanted.items() for plan in plans if plan.silence]
-        self.silence.add([pair for pair in new if pair not in watched], now)
 
     def _install(self, name: str, plans: list[Plan], interval: int | None, now: int) -> list[AlarmEvent]:
         """Judge the point by these plans; a new one begins with the state that the recent readings give it."""
@@ -335,10 +335,8 @@ class Engine:
         if owner < 0:
             return []
         plan = track.condition.plan
-        frontier = max(self.agents_by_number[owner].frontier, int(self.table.floor[track.point]))
-        doubt = Doubt(track.point, self.table.recent.read(track.point), frontier, True)
-        whole = self.table.recent.complete(track.point)
-        known = self.past.stretch(doubt, name, frontier - plan.lookback, whole)
+        frontier = self.complete(track.point)
+        known = self.past.stretch(self.doubts.kept(self.table, track.point), name, frontier - plan.lookback, NEVER)
         if known is None or not known[1]:
             return []
         fresh, changes = judge_again(plan, known[0], frontier, -1, self.prefilter)

@@ -22,7 +22,7 @@ from rules.late import past_excursions, present_change, stretches
 from rules.plan import NEVER, Plan, bad_rows
 from rules.points import PointTable, Track, segments
 from rules.recent import Columns, join, no_columns
-from rules.revisit import OLDEST_JUDGED, Counters, Doubt, Past
+from rules.revisit import OLDEST_JUDGED, Counters, Kept, Past
 
 Say = Callable[[Track, Change], None]
 
@@ -219,8 +219,8 @@ class Joints:
         rows = no_columns()
         for source, point in enumerate(joint.sources):
             recent = self.table.recent.read(point)
-            whole = self.table.recent.complete(point)
-            known = past.stretch(Doubt(point, recent, start, whole), self.table.names[point], start, whole)
+            since = -NEVER if self.table.recent.complete(point) else self.table.recent.oldest(point)
+            known = past.stretch(Kept(point, recent, since), self.table.names[point], start, start)
             if known is None or not known[1]:
                 return None
             mine = known[0].take(known[0].time < end)

@@ -1,16 +1,20 @@
 """Late readings: judge a stretch of the past again, and say only what the log of the alarm does not have yet.
 
-It adds excursions and may raise what should be active now; it never removes or re-dates what was said. The log of an
-alarm is bounded: of excursions older than what it remembers nothing is added any more.
+What was said stands. Behind the moment of the last word nothing was said yet: there the alarm follows the past as it is
+judged now, with the times that it would have had. Before that moment only excursions are added that overlap nothing.
+The log of an alarm is bounded: of excursions older than what it remembers nothing is added any more.
 """
 
 from typing import NamedTuple
 
+import numpy as np
+
 from domain.alarms import EventKind, Reason
 from rules.composite import condition_of
 from rules.condition import Change, Condition
+from rules.derived import Derived
 from rules.kernel import fire_before, run
-from rules.plan import NEVER, Plan
+from rules.plan import NEVER, Plan, bad_rows
 from rules.recent import Columns
 
 MOST_REMEMBERED = 64  # excursions per alarm
@@ -70,6 +74,11 @@ class Log:
         """When the newest excursion that ended after `since` was said to end, or -NEVER."""
         return max((said.end for said in self.said if since < said.end < NEVER), default=-NEVER)
 
+    @property
+    def moment(self) -> int:
+        """When the last word was said: nothing of what happens after it was; -NEVER when nothing ever was."""
+        return max(self.last, self.floor, max((said.end for said in self.said if said.end < NEVER), default=-NEVER))
+
 
 class Stretch(NamedTuple):
     """One excursion of the judged-again past; `first` is None when it was active from the start."""
@@ -109,12 +118,12 @@ def stretches(changes: list[Change], seeded: bool) -> list[Stretch]:
     return found if current is None else [*found, current]
 
 
-def past_excursions(found: list[Stretch], log: Log, active: bool) -> list[Change]:
-    """A raise and a clear for each ended excursion that the log does not know; they are entered into the log."""
+def past_excursions(found: list[Stretch], log: Log, active: bool, until: int = NEVER) -> list[Change]:
+    """A raise and a clear for each excursion that ended by `until` and that the log does not know; it does then."""
     added: list[Change] = []
     kinds = (EventKind.PAST_RAISE, EventKind.PAST_CLEAR) if active else (EventKind.RAISE, EventKind.CLEAR)
     for first, peak, clear in found:
-        if first is None or peak is None or clear is None or log.knows(first.since, clear.at):
+        if first is None or peak is None or clear is None or clear.at > until or log.knows(first.since, clear.at):
             continue
         added.append(first._replace(kind=kinds[0], level=peak.level, value=peak.value))
         added.append(clear._replace(kind=kinds[1], level=peak.level))
@@ -135,5 +144,66 @@ def present_change(found: list[Stretch], log: Log, live: int, now: Condition) ->
     at, since = (-NEVER, -NEVER) if first is None else (first.at, first.since)
     # What was said to have ended within this excursion keeps its end: it is raised again from there.
     ended = log.ended_since(since)
-    reason = now.plan.entered(now.level)
-    return Change(EventKind.RAISE, reason, max(at, ended), max(since, ended), now.level, value)
+    return Change(EventKind.RAISE, now.plan.entered(now.level), max(at, ended), max(since, ended), now.level, value)
+
+
+def follow(
+    live: Condition, moment: int, level: int, fresh: Condition, changes: list[Change], rows: Columns, frontier: int,
+    merge: bool,
+) -> tuple[Condition, list[Change]]:  # fmt: skip
+    """The condition that is live from now on, and what it says of the time after `moment`, the last word.
+
+    `live` stood at its level then; `changes` led from `level` to `fresh`, by `rows` judged again up to the frontier.
+    """
+    after = [change for change in changes if change.at > moment]
+    for change in changes[: len(changes) - len(after)]:
+        level = -1 if change.kind is EventKind.CLEAR else change.level
+    if level < live.level:
+        return _on_its_own(live, moment, rows, frontier, merge)
+    if level > live.level:
+        # It had been said to be lower by then: that keeps its time, and from there it is as it should have been.
+        kind, reason = EventKind.STEP_UP, Reason.STEPPED_UP
+        if live.level < 0:
+            kind, reason = EventKind.RAISE, live.plan.entered(level)
+        after.insert(0, Change(kind, reason, moment, moment, level, _in_force(rows, moment)))
+    return fresh, after
+
+
+def _on_its_own(
+    live: Condition, moment: int, rows: Columns, frontier: int, merge: bool
+) -> tuple[Condition, list[Change]]:
+    """What was said should not have been, but stands: it ends when the readings after it say so."""
+    own, first = condition_of(live.plan), int(np.searchsorted(rows.time, moment, "right"))
+    before = rows.take(slice(0, first))
+    changes: list[Change] = []
+
+    def keep(_: Condition, change: Change) -> None:
+        changes.append(change)
+
+    if isinstance(own, Derived):
+        run(own, before.time, before.value, before.quality, keep, merge)
+        fire_before(own, moment + 1, keep)
+        changes.clear()
+        own.stand(live.level, moment)
+    else:
+        own.seed(live.level)
+        _see(own, before, moment)
+    rest = rows.take(slice(first, None))
+    run(own, rest.time, rest.value, rest.quality, keep, merge)
+    fire_before(own, frontier, keep)
+    return own, changes
+
+
+def _see(own: Condition, before: Columns, moment: int) -> None:
+    """Let the condition begin with the reading in force at that moment, if that is known."""
+    if not len(before.time) or bad_rows(before.value[-1:], before.quality[-1:])[0]:
+        return
+    time, value = int(before.time[-1]), float(before.value[-1])
+    if own.plan.max_gap is None or time + own.plan.max_gap >= moment:
+        own.read(moment, own.plan.code(value), value, time)
+
+
+def _in_force(rows: Columns, moment: int) -> float:
+    """The value of the newest good reading not after that moment; NaN when there is none."""
+    good = np.flatnonzero((rows.time <= moment) & ~bad_rows(rows.value, rows.quality))
+    return float(rows.value[good[-1]]) if len(good) else float("nan")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.batch import Bytes8, Float64s, Int64s
+from rules.plan import NEVER
 
 POINTS_AT_ONCE = 4_096  # whose readings are gathered in one go: what that needs besides is bounded
 
@@ -119,6 +120,13 @@ class Recent:
         slots = self._slots(point)
         owner = np.full(len(slots), point, np.int64)
         return Columns(owner, self._time[slots], self._value[slots], self._quality[slots])
+
+    def oldest(self, point: int) -> int:
+        """The time of the oldest reading that is kept (UTC ms); NEVER when there is none."""
+        capacity, total = int(self.capacity[point]), int(self.total[point])
+        if not total:
+            return NEVER
+        return int(self._time[self.start[point] + max(0, total - capacity) % capacity])
 
     def replace(self, point: int, rows: Columns) -> None:
         """Keep the newest of these rows (ascending time) instead of what the ring holds."""

@@ -1,9 +1,8 @@
-"""Where late readings go: into the recent ones of their point, and which stretch of the past they make doubtful.
+"""Which stretch of the past late readings make doubtful, and what judging it again adds for one rule.
 
 The stretch begins one lookback before the oldest of them (or where the running delay began, if that is earlier), with
-the one reading in force there, and ends at the frontier. What the ring has dropped is asked of the history; without a
-history, or while it does not answer, such readings are stored unjudged and counted: a store that is away must not stop
-the alarms of the site.
+the one reading in force there, and ends at the frontier. What is not kept in memory is asked of the history. Whether a
+history that does not answer is asked again is `rules.doubts`' business.
 """
 
 from dataclasses import dataclass
@@ -11,16 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.ports import History
-from domain.times import DAY
+from domain.times import DAY, MINUTE
 from rules.condition import Change
-from rules.frontier import free_place, merged
-from rules.late import judge_again, past_excursions, present_change, stretches
-from rules.plan import NEVER
-from rules.points import PointTable, Track
+from rules.frontier import merged
+from rules.late import follow, judge_again, past_excursions, stretches
+from rules.points import Track
 from rules.recent import Columns
 
 OLDEST_JUDGED = 7 * DAY
 MOST_HISTORY = 50_000  # readings per stretch
+IN_FORCE_WITHIN = DAY  # before a stretch: an older reading is not looked for
+_LIKELY_WITHIN = 10 * MINUTE
 
 
 @dataclass(slots=True)
@@ -29,73 +29,53 @@ class Counters:
 
     duplicates: int = 0
     late: int = 0
-    unjudged: int = 0  # "backfilled, unjudged": too old, or older than what is kept and no history that answers
+    unjudged: int = 0  # "backfilled, unjudged": readings that are too old, and stretches that nothing knows any more
     forced: int = 0  # readings that a full buffer let through before their agent's promise
+    let_go: int = 0  # late readings that were too many to be kept until the history has them for certain
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """What late readings make doubtful: all recent readings of the point with them, and the oldest new time."""
+class Kept:
+    """What memory has of a point: readings in ascending time; from `since` on there are no others (-NEVER: at all)."""
 
     point: int
     rows: Columns
-    oldest: int
-    complete: bool
-
-
-def enter(table: PointTable, point: int, rows: Columns, frontier: int, counters: Counters) -> tuple[Doubt, Columns]:
-    """Enter one point's late readings (in order of arrival); also those that a collision moved beyond the frontier."""
-    held = table.recent.read(point)
-    taken = dict(zip(held.time.tolist(), zip(held.value.tolist(), held.quality.tolist(), strict=True), strict=True))
-    time, quality = rows.time.copy(), rows.quality.copy()
-    kept = np.ones(len(time), np.bool_)
-    for row in range(len(time)):
-        place = free_place(taken, int(time[row]), float(rows.value[row]), int(quality[row]))
-        if place is None:
-            kept[row] = False
-        else:
-            time[row], quality[row] = place
-    counters.duplicates += int((~kept).sum())
-    new = Columns(rows.point, time, rows.value, quality).take(kept)
-    beyond = new.time > frontier
-    new, ahead = new.take(~beyond), new.take(beyond)
-    counters.late += len(new.time)
-    complete = table.recent.complete(point)
-    everything = merged(held, new)
-    if len(new.time):
-        table.recent.replace(point, everything)
-        table.last_time[point] = max(int(table.last_time[point]), int(new.time.max()))
-        table.last_value[point] = np.nan
-    oldest = int(new.time.min()) if len(new.time) else NEVER
-    known_from = int(held.time[0]) if len(held.time) else -NEVER
-    return Doubt(point, everything, oldest, complete or oldest >= known_from), ahead
+    since: int
 
 
 class Past:
-    """The past of a site's points: the recent readings, and the history where they do not reach."""
+    """The past of a site's points: the readings that are kept, and the history where they do not reach.
+
+    `failed` says that the history was asked and did not answer; whoever cares clears it.
+    """
 
     def __init__(self, site: str, history: History | None) -> None:
         self.site = site
         self.history = history
+        self.failed = False
 
-    def stretch(self, doubt: Doubt, name: str, start: int, whole: bool) -> tuple[Columns, bool] | None:
+    def stretch(self, kept: Kept, name: str, start: int, oldest: int, ask: bool = True) -> tuple[Columns, bool] | None:
         """Readings from `start` with the one before; and whether they reach to the frontier.
 
-        `whole` says that the ring never dropped anything, so that the history has nothing to add. None when the doubt
-        reaches further back than what is kept, and no history answers.
+        None when `oldest`, the first doubtful time, lies before all that is kept, and no history answers.
         """
-        rows = doubt.rows
-        reaches = whole or (doubt.complete and len(rows.time) > 0 and rows.time[0] <= start)
-        if not reaches:
-            stored = self._stored(doubt.point, name, start, int(rows.time[-1]) + 1 if len(rows.time) else NEVER)
-            if stored is None and not doubt.complete:
+        rows = kept.rows
+        if kept.since > start:
+            stored = self._with_the_one_before(kept.point, name, start, kept.since) if ask else None
+            if stored is None and oldest < kept.since:
                 return None
             if stored is not None and len(stored.time) >= MOST_HISTORY:
                 end = stored.time[-1]
-                return merged(stored, rows.take(rows.time <= end)), False
+                return merged(rows.take(rows.time <= end), stored), False
             rows = rows if stored is None else merged(rows, stored)
-        first = int(np.searchsorted(rows.time, start, "left"))
-        return rows.take(slice(max(0, first - 1), None)), True
+        return since(rows, start), True
+
+    def _with_the_one_before(self, point: int, name: str, start: int, end: int) -> Columns | None:
+        stored = self._stored(point, name, start - _LIKELY_WITHIN, end)
+        if stored is None or (len(stored.time) and stored.time[0] < start):
+            return stored
+        before = self._stored(point, name, start - IN_FORCE_WITHIN, start - _LIKELY_WITHIN)
+        return None if before is None else merged(before, stored)
 
     def _stored(self, point: int, name: str, start: int, end: int) -> Columns | None:
         if self.history is None:
@@ -103,35 +83,44 @@ class Past:
         try:
             series = self.history.read(self.site, name, start, end, MOST_HISTORY)
         except Exception:  # noqa: BLE001 - whatever a store raises; who handed it over says what is wrong with it
+            self.failed = True
             return None
         quality = np.array([quality.code for quality in series.quality], np.uint8)
         owner = np.full(len(series.time), point, np.int64)
         return Columns(owner, np.asarray(series.time, np.int64), np.asarray(series.value, np.float64), quality)
 
 
-def reconsider(
-    track: Track, past: Past, doubt: Doubt, name: str, frontier: int, whole: bool, merge: bool
-) -> list[Change] | None:
-    """Judge the doubtful stretch again for one rule; what the alarm's log lacks, oldest first.
+def since(rows: Columns, start: int) -> Columns:
+    """The readings from `start` on, and the one before that is in force there."""
+    first = int(np.searchsorted(rows.time, start, "left"))
+    if first and rows.time[first - 1] >= start - IN_FORCE_WITHIN:
+        first -= 1
+    return rows.take(slice(first, None))
 
-    None when it cannot be judged, since nobody knows what was before.
+
+def start_of(track: Track, oldest: int) -> int:
+    """Where the stretch begins that a doubtful time makes doubtful for that rule."""
+    return min(oldest - track.condition.plan.lookback, track.condition.pending_since())
+
+
+def reconsider(
+    track: Track, known: Columns, start: int, frontier: int, merge: bool, *, to_the_end: bool = True
+) -> list[Change]:
+    """Judge the stretch from `start` again for one rule; what the alarm's log lacks, oldest first.
+
+    `known` are the point's readings from `start` or earlier, up to the frontier unless `to_the_end` is False.
     """
-    plan, live = track.condition.plan, track.condition
-    start = min(doubt.oldest - plan.lookback, live.pending_since())
-    known = past.stretch(doubt, name, start, whole)
-    if known is None:
-        return None
-    rows, to_the_end = known
-    begin = int(rows.time[0]) if len(rows.time) else start
-    level = track.log.level_at(begin)
-    fresh, changes = judge_again(plan, rows, frontier if to_the_end else int(rows.time[-1]), level, merge)
+    live, log = track.condition, track.log
+    rows = since(known, start)
+    begin, moment = (int(rows.time[0]) if len(rows.time) else start), log.moment
+    level = live.level if begin >= moment else log.level_at(begin)
+    until = frontier if to_the_end else int(rows.time[-1])
+    fresh, changes = judge_again(live.plan, rows, until, level, merge)
     found = stretches(changes, level >= 0)
-    added = past_excursions(found, track.log, live.level >= 0)
-    if not to_the_end or fresh.level < live.level:
-        return added
-    present = present_change(found, track.log, live.level, fresh)
-    if present is not None:
-        track.log.take(present)
-        added.append(present)
-    track.condition = fresh
-    return added
+    if not to_the_end:
+        return past_excursions(found, log, live.level >= 0, until)
+    added = past_excursions(found, log, live.level >= 0, moment)
+    track.condition, present = follow(live, moment, level, fresh, changes, rows, frontier, merge)
+    for change in present:
+        log.take(change)
+    return added + present

@@ -5,7 +5,7 @@ The clock of arrival counts only time between two moments at which the broker co
 delay when it was lost remains after it is back. Due strictly before now: what arrives at the due moment is in time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -59,6 +59,12 @@ class Silence:
         self.plans += [plan for _, plan in watched]
         self.slot_points += [name for name, _ in watched]
         self.levels += [-1] * len(watched)
+
+    def watch(self, wanted: Mapping[str, Sequence[Plan]], now: int) -> None:
+        """Watch where a no-data rule among the points' plans is new."""
+        watched = set(zip(self.slot_points, self.plans, strict=True))
+        new = [(name, plan) for name, plans in wanted.items() for plan in plans if plan.silence]
+        self.add([pair for pair in new if pair not in watched], now)
 
     def keep(self, slots: list[int]) -> None:
         """Forget every slot but these."""

@@ -12,6 +12,7 @@ import numpy as np
 from domain.batch import Int64s
 from rules.condition import Condition, LevelState
 from rules.derived import Derived
+from rules.doubts import Apart, Doubts
 from rules.frontier import Agent
 from rules.joint import Joints
 from rules.late import Said
@@ -90,6 +91,19 @@ class _Joint(msgspec.Struct, array_like=True):
     waiting: _Rows
 
 
+class _Apart(msgspec.Struct, array_like=True):
+    point: int
+    rows: _Rows
+    received: int
+    since: int
+    edge: int
+
+
+class _Doubts(msgspec.Struct, array_like=True):
+    oldest: list[tuple[int, int]] = []
+    apart: list[_Apart] = []
+
+
 class _State(msgspec.Struct, array_like=True):
     version: int
     site: str
@@ -102,6 +116,7 @@ class _State(msgspec.Struct, array_like=True):
     silence: _Silence
     counters: Counters
     joints: list[_Joint]
+    doubts: _Doubts = msgspec.field(default_factory=_Doubts)  # older snapshots have none
 
 
 class _Version(msgspec.Struct, array_like=True):
@@ -138,6 +153,7 @@ def encode(engine: "Engine") -> bytes:
         _silence(silence, plans),
         engine.counters,
         [_Joint(one.track.point, one.track.place, one.frontier, _rows(one.waiting)) for one in engine.joints.all],
+        _doubts(engine.doubts),
     )
     state.plans = list(plans.numbers)
     return msgspec.msgpack.encode(state)
@@ -160,6 +176,7 @@ def decode_into(engine: "Engine", blob: bytes) -> None:
     engine.silence = _restored_silence(state.silence, state.plans)
     engine.table = PointTable()
     _restore_points(engine.table, state.points, state.plans)
+    engine.doubts = _restored_doubts(state.doubts)
     engine.agents, engine.agents_by_number = {}, []
     for number, one in enumerate(state.agents):
         agent = Agent(number)
@@ -284,6 +301,21 @@ def _restore_condition(condition: Condition, stored: _Track) -> None:
     condition.level, condition.due = stored.level, stored.due
     if isinstance(condition, Derived) and stored.signal is not None:
         condition.resume(stored.signal)
+
+
+def _doubts(doubts: Doubts) -> _Doubts:
+    return _Doubts(
+        list(doubts.oldest.items()),
+        [_Apart(point, _rows(one.rows), one.received, one.since, one.edge) for point, one in doubts.apart.items()],
+    )
+
+
+def _restored_doubts(stored: _Doubts) -> Doubts:
+    doubts = Doubts()
+    doubts.oldest = dict(stored.oldest)
+    for one in stored.apart:
+        doubts.apart[one.point] = Apart(_columns(one.rows), one.received, one.since, one.edge)
+    return doubts
 
 
 def _silence(silence: Silence, plans: _Plans) -> _Silence:

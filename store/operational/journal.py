@@ -8,12 +8,16 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from domain.batch import ReadingBatch, decode_batch, encode_batch
-from domain.records import Clock, Commit, ConfigChange, EntryKind, JournalEntry, Position
+from domain.records import Clock, Commit, ConfigChange, Content, EntryKind, JournalEntry, Position, Review
 from store.operational.upsert import new_column, upsert
 from store.schema import cursors, journal, journal_ends, owners, positions, snapshots
 
 TRIM_CHUNK = 500  # entries per transaction, so that a commit never waits long for trimming
-_CONTENT: dict[EntryKind, type[Clock] | type[ConfigChange]] = {EntryKind.CLOCK: Clock, EntryKind.CONFIG: ConfigChange}
+_CONTENT: dict[EntryKind, type[Clock] | type[ConfigChange] | type[Review]] = {
+    EntryKind.CLOCK: Clock,
+    EntryKind.CONFIG: ConfigChange,
+    EntryKind.REVIEW: Review,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +142,13 @@ def _end(connection: Connection, statement: Select[Any]) -> End:
     return End(*(getattr(row, name) for name in End.__slots__)) if row else End()
 
 
-def _encode(content: ReadingBatch | Clock | ConfigChange) -> bytes:
+def _encode(content: Content) -> bytes:
     return encode_batch(content) if isinstance(content, ReadingBatch) else msgspec.msgpack.encode(content)
 
 
 def _entry(row: Any) -> JournalEntry:
     kind = EntryKind(row.kind)
-    content: ReadingBatch | Clock | ConfigChange
+    content: Content
     if kind in (EntryKind.BATCH, EntryKind.UNJUDGED):
         content = decode_batch(row.payload)
     else:

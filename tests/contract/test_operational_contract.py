@@ -20,6 +20,7 @@ from domain.records import (
     Latest,
     Position,
     ProcessRow,
+    Review,
     TransitionFilter,
 )
 from store.operational.store import OperationalStore
@@ -85,16 +86,26 @@ def test_a_fenced_worker_writes_nothing(store: OperationalStore) -> None:
 
 def test_entries_are_numbered_from_one_without_holes_and_read_back_as_they_were(store: OperationalStore) -> None:
     clock, change = Clock(T0 + 5, True), ConfigChange(2, 3, None)
+    review = Review(T0 + 6, ("fridge-1/temperature",))
     first = store.commit(
-        commit(entries=((EntryKind.BATCH, batch()), (EntryKind.CLOCK, clock), (EntryKind.CONFIG, change)))
+        commit(
+            entries=(
+                (EntryKind.BATCH, batch()),
+                (EntryKind.CLOCK, clock),
+                (EntryKind.CONFIG, change),
+                (EntryKind.REVIEW, review),
+            )
+        )
     )
     second = store.commit(replace(one_batch(start=1000), received=T0 + 1000))
-    assert (first.n, second.n, store.journal_end("school")) == (3, 4, 4)
+    assert (first.n, second.n, store.journal_end("school")) == (4, 5, 5)
     entries = store.journal("school", 0, 10)
-    assert [(entry.n, entry.kind) for entry in entries] == [(1, "batch"), (2, "clock"), (3, "config"), (4, "batch")]
-    assert (entries[1].content, entries[2].content, entries[3].received) == (clock, change, T0 + 1000)
+    assert [entry.n for entry in entries] == [1, 2, 3, 4, 5]
+    assert [str(entry.kind) for entry in entries] == ["batch", "clock", "config", "review", "batch"]
+    assert [entry.content for entry in entries[1:4]] == [clock, change, review]
+    assert entries[4].received == T0 + 1000
     content, sent = entries[0].content, batch()
-    assert not isinstance(content, Clock | ConfigChange)
+    assert not isinstance(content, Clock | ConfigChange | Review)
     assert (content.spans, content.texts, content.points) == (sent.spans, dict(sent.texts), sent.points)
     np.testing.assert_array_equal(content.value, sent.value)
     assert [entry.n for entry in store.journal("school", 1, 2)] == [2, 3]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from domain.records import AlarmFilter, TransitionFilter
+from ingest.parts import Parts
 from ingest.settings import IngestSettings
-from ingest.site_session import Parts, SiteSession
+from ingest.site_session import SiteSession
 from rules.engine import Engine
 from store.operational.store import OperationalStore
 from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML, Bench, pack

@@ -152,7 +152,8 @@ def live(
     engine.set_rules(catalogue, rules, T0)
     frontier: dict[str, int] = {}
     for rows in batches:
-        events += engine.feed(batch(rows, frontier))
+        sent = batch(rows, frontier)
+        events += engine.feed(sent) + engine.review(sent.received)[1]
     for name in frontier:
         events += engine.advance(name, end + 1)
     alarms: dict[AlarmKey, Alarm] = {}

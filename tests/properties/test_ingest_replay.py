@@ -5,6 +5,7 @@ late readings, takeovers of points, new rules, lost connections and restarts any
 fresh engine: what that one says, entry by entry, must be what was committed, and it must end in the same state.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from domain.alarms import AlarmEvent
 from domain.batch import ReadingBatch
 from domain.catalogue import Catalogue
-from domain.records import Revision
+from domain.records import Review, Revision
+from ingest.parts import Parts
 from ingest.restore import restore
-from ingest.site_session import Parts, SiteSession
+from ingest.site_session import SiteSession
 from rules.engine import Engine
 from tests.unit.ingest.ingest_fakes import NOW, SITE, Bench, FakeLedger, pack, simple
 
@@ -67,6 +69,10 @@ class Recorder(Engine):
 
     def clock(self, now: int, connected: bool) -> list[AlarmEvent]:
         return self._note(super().clock(now, connected))
+
+    def review(self, now: int, points: Sequence[str] | None = None) -> tuple[Review, list[AlarmEvent]]:
+        review, events = super().review(now, points)
+        return review, self._note(events)
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
         return self._note(super().configure(catalogue, rules, now))

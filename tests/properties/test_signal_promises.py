@@ -27,6 +27,7 @@ from tests.properties.test_engine_promises import (
     by_alarm,
     end_of,
     engine_with,
+    fed,
     finish,
     intervals,
     joined,
@@ -105,8 +106,8 @@ def test_it_does_not_matter_how_packs_are_batched(rules: RuleSet, story: list[Pa
         size = data.draw(st.integers(1, 4))
         group, story = story[:size], story[size:]
         group = [replace(pack, received=group[-1].received) for pack in group]
-        one += run(singly, group)
-        other += together.feed(joined(group))
+        one += fed(singly, group) + singly.review(group[-1].received)[1]
+        other += together.feed(joined(group)) + together.review(group[-1].received)[1]
     assert by_alarm(one) == by_alarm(other)
 
 
@@ -167,6 +168,7 @@ def test_a_reading_that_comes_late_is_judged_as_if_it_had_been_on_time(
     rest = [row for row in rows if row is not late]
     before = delayed.feed(batch_of("school", rows[-1].time, rest, agent="cellar", upto=rows[-1].time + 1))
     after = delayed.feed(batch_of("school", rows[-1].time, [late], agent="cellar", upto=rows[-1].time + 1))
+    after += delayed.review(rows[-1].time)[1]
     said = {event.key for event in before}
     for key, events in by_alarm(truth).items():
         if key in said:

@@ -28,9 +28,10 @@ from edge.outbox import Outbox
 from edge.sampling import Feed, Sampler
 from ingest.mailbox import Mailbox
 from ingest.metrics import Counters
+from ingest.parts import Parts
 from ingest.series_writer import SeriesFeed
 from ingest.settings import IngestSettings
-from ingest.site_session import Parts, SiteSession
+from ingest.site_session import SiteSession
 from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
 from tests.scenarios.broker import AgentLink, Broker, Fate, Packet

@@ -26,6 +26,7 @@ from domain.records import (
     Position,
     ProcessRow,
     Refused,
+    Review,
     Revision,
     Series,
     Windows,
@@ -33,8 +34,8 @@ from domain.records import (
 from ingest.inbox import Ack, Inbound
 from ingest.mailbox import Mailbox
 from ingest.metrics import Counters
+from ingest.parts import Parts
 from ingest.settings import IngestSettings
-from ingest.site_session import Parts
 from wire.senml import encode_pack
 from wire.topics import parse_topic, readings_topic, unsequenced_topic
 
@@ -121,6 +122,9 @@ class FakeJudge:
     def clock(self, now: int, connected: bool) -> list[AlarmEvent]:
         self.clocks.append((now, connected))
         return []
+
+    def review(self, now: int, points: Sequence[str] | None = None) -> tuple[Review, list[AlarmEvent]]:
+        return Review(now, ()), []
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
         if rules is not None and rules.documents[0][1] == "bad":

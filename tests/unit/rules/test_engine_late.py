@@ -7,7 +7,7 @@ from domain.alarms import AlarmEvent, EventKind, Priority, Reason
 from domain.batch import batch_of
 from domain.catalogue import Area, Asset, Catalogue, Label, Point
 from domain.readings import Quality, Reading
-from domain.records import Series
+from domain.records import Review, Series
 from domain.times import DAY, HOUR, MINUTE, SECOND
 from domain.units import unit_of
 from rules.engine import Engine
@@ -41,7 +41,8 @@ def send(
 ) -> list[AlarmEvent]:
     rows = [Reading(FRIDGE, T0 + round(minute * MINUTE), value) for minute, value in pairs]
     at = T0 + round((upto if received is None else received) * MINUTE)
-    return engine.feed(batch_of("school", at, rows, agent="kitchen", upto=T0 + round(upto * MINUTE)))
+    events = engine.feed(batch_of("school", at, rows, agent="kitchen", upto=T0 + round(upto * MINUTE)))
+    return events + engine.review(at)[1]
 
 
 def said(events: list[AlarmEvent]) -> list[tuple[str, float]]:
@@ -163,16 +164,114 @@ def test_without_a_history_what_is_too_far_back_is_counted_unjudged() -> None:
     assert engine.counters.unjudged > 0
 
 
-def test_a_history_that_does_not_answer_stops_nothing_and_what_needs_it_is_counted_unjudged() -> None:
-    class Away(Stored):
-        def read(self, site: str, point: str, start: int, end: int, limit: int | None = None) -> Series:
-            raise ConnectionError("the store is away")
+class Away(Stored):
+    """Does not answer while it is `away`."""
 
-    engine = engine_with(warm(), history=Away([]))
+    away = True
+
+    def read(self, site: str, point: str, start: int, end: int, limit: int | None = None) -> Series:
+        if self.away:
+            self.asked += 1
+            raise ConnectionError("the store is away")
+        return super().read(site, point, start, end, limit)
+
+
+def test_a_history_that_does_not_answer_stops_nothing_and_is_asked_again() -> None:
+    history = Away(minutes(100, 700, 5.0))
+    engine = engine_with(warm(), history=history)
     send(engine, minutes(100, 700, 5.0), upto=700)
     assert send(engine, minutes(0, 20, 9.0), upto=700) == []
-    assert engine.counters.unjudged == 1
     assert said(send(engine, minutes(701, 720, 9.0), upto=720)) == [("raise", 711)]
+    asked, now = history.asked, T0 + 720 * MINUTE
+    for second in range(29):
+        assert engine.review(now + second * SECOND)[0].points == ()
+    assert history.asked == asked, "not every second"
+    assert engine.review(now + 30 * SECOND)[0].points == ()
+    assert history.asked == asked + 1
+    history.away = False
+    again = Engine("school", history)
+    again.restore(engine.snapshot())
+    review, events = again.review(now + HOUR)
+    assert review.points == (FRIDGE,)
+    assert said(events) == [("past_raise", 10), ("past_clear", 100)], (
+        "after a restart too; the readings were kept apart"
+    )
+    assert again.review(now + HOUR)[1] == []
+    assert again.counters.unjudged == 0
+
+
+def test_what_memory_knows_is_judged_while_the_history_is_away() -> None:
+    engine = engine_with(warm(on=1), history=Away([]))
+    send(engine, [pair for pair in minutes(0, 700, 5.0) if not 650 < pair[0] < 655], upto=700)
+    assert said(send(engine, minutes(651, 654, 9.0), upto=700)) == [("raise", 652), ("clear", 655)]
+
+
+def test_a_doubt_that_is_a_week_old_is_judged_from_seven_days_on_and_counted() -> None:
+    history = Away(minutes(100, 700, 5.0))
+    engine = engine_with(warm(), history=history)
+    send(engine, minutes(100, 700, 5.0), upto=700)
+    send(engine, minutes(0, 20, 9.0), upto=700)
+    history.away = False
+    week = 7 * DAY // MINUTE
+    send(engine, [(week + 600, 5.0)], upto=week + 600, received=week + 600)
+    assert engine.counters.unjudged == 1
+    assert engine.review(T0 + (week + 700) * MINUTE)[0].points == ()
+
+
+def test_a_replay_judges_the_points_that_were_judged_and_no_others() -> None:
+    history = Away(minutes(100, 700, 5.0))
+    engine = engine_with(warm(), history=history)
+    send(engine, minutes(100, 700, 5.0), upto=700)
+    send(engine, minutes(0, 20, 9.0), upto=700)
+    history.away = False
+    assert engine.review(T0 + 701 * MINUTE, ()) == (Review(T0 + 701 * MINUTE, ()), [])
+    again = Engine("school", history)
+    again.restore(engine.snapshot())
+    assert said(again.review(T0 + 702 * MINUTE, (FRIDGE, "no-such/point"))[1]) == [("raise", 10), ("clear", 100)]
+    assert again.counters.unjudged == 0
+    history.away = True
+    assert engine.review(T0 + 702 * MINUTE, (FRIDGE,))[1] == [], "it was judged; what was said then is in the log"
+    assert engine.counters.unjudged == 1
+
+
+def test_of_too_many_late_readings_the_oldest_are_left_to_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules.doubts.MOST_APART_OF_A_POINT", 30)
+    history = Away([])
+    engine = engine_with(warm(), history=history)
+    send(engine, minutes(500, 1200, 5.0), upto=1200)
+    send(engine, minutes(0, 99, 9.0), upto=1200)
+    assert engine.counters.let_go == 70
+    history.away = False
+    history.time, history.value = (
+        Stored(minutes(0, 99, 9.0) + minutes(500, 1200, 5.0)).time,
+        np.concatenate((np.full(100, 9.0), np.full(701, 5.0))),
+    )
+    assert said(engine.review(T0 + 1300 * MINUTE)[1]) == [("raise", 10), ("clear", 500)]
+
+
+def test_the_site_as_a_whole_keeps_so_many_and_lets_the_idlest_point_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules.doubts.MOST_APART", 25)
+    engine = engine_with(warm(), history=Away([]))
+    for name in (FRIDGE, "fridge-2/temperature"):
+        rows = [Reading(name, T0 + minute * MINUTE, 5.0) for minute in range(500, 1200)]
+        engine.feed(batch_of("school", T0 + 1200 * MINUTE, rows, agent=name))
+    for received, name in ((1201, FRIDGE), (1202, "fridge-2/temperature")):
+        rows = [Reading(name, T0 + minute * MINUTE, 9.0) for minute in range(20)]
+        engine.feed(batch_of("school", T0 + received * MINUTE, rows, agent=name, upto=T0 + 1200 * MINUTE))
+    assert engine.counters.let_go == 20
+    assert list(engine.doubts.apart) == [1]
+    assert len(engine.doubts.oldest) == 2, "both are still in doubt"
+
+
+def test_late_readings_are_kept_apart_for_ten_minutes() -> None:
+    history = Stored(minutes(0, 700, 5.0))
+    engine = engine_with(warm(), history=history)
+    send(engine, minutes(100, 700, 5.0), upto=700)
+    send(engine, minutes(0, 20, 9.0), upto=700)
+    engine.review(T0 + 710 * MINUTE)
+    assert engine.doubts.apart
+    engine.review(T0 + 710 * MINUTE + 1)
+    assert not engine.doubts.apart
 
 
 def test_a_late_reading_without_any_lookback_ends_at_the_next_one_that_only_the_history_knows() -> None:

@@ -181,7 +181,19 @@ def test_the_log_knows_what_was_active_when() -> None:
     assert log.knows(0, 6)
     assert not log.knows(0, 5)
     assert not log.knows(30, 40)
-    assert (log.ended_since(29), log.ended_since(30)) == (30, -NEVER)
+    assert log.moment == 30
+
+
+def test_the_last_word_of_a_log_is_also_what_was_added_or_forgotten() -> None:
+    log = Log()
+    assert log.moment == -NEVER
+    log.take(change(EventKind.RAISE, 10))
+    assert log.moment == 10, "what is active has no end yet"
+    log = Log()
+    log.add(Said(5, 10, 30, 0))
+    assert log.moment == 30
+    log.said, log.floor = [], 40
+    assert log.moment == 40
 
 
 def test_of_what_the_log_forgot_nothing_is_said_again() -> None:
@@ -197,15 +209,17 @@ def test_of_what_the_log_forgot_nothing_is_said_again() -> None:
 def test_a_past_excursion_is_told_with_its_highest_level() -> None:
     told = [change(EventKind.RAISE, 10), change(EventKind.STEP_UP, 20, 1), change(EventKind.STEP_DOWN, 25)]
     log = Log()
-    raised, cleared = past_excursions(stretches([*told, change(EventKind.CLEAR, 30)], seeded=False), log, active=False)
+    raised, cleared = past_excursions(stretches([*told, change(EventKind.CLEAR, 30)], seeded=False), log, False, 30)
     assert (raised.kind, raised.at, raised.level) == (EventKind.RAISE, 10, 1)
     assert (cleared.kind, cleared.at) == (EventKind.CLEAR, 30)
-    assert past_excursions(stretches(told, seeded=False), log, active=False) == []
+    assert past_excursions(stretches(told, seeded=False), log, False, 30) == []
+    ended = stretches([*told, change(EventKind.CLEAR, 30)], seeded=False)
+    assert past_excursions(ended, Log(), False, 29) == [], "it is not past yet"
 
 
 def test_an_excursion_that_was_active_from_the_start_is_not_told_again() -> None:
     found = stretches([change(EventKind.CLEAR, 30)], seeded=True)
-    assert past_excursions(found, Log(), active=False) == []
+    assert past_excursions(found, Log(), False, 30) == []
 
 
 def test_columns_are_read_as_single_values_are() -> None:

@@ -13,6 +13,7 @@ from domain.catalogue_file import load_catalogue
 from domain.errors import NotFoundError
 from domain.ports import Console
 from domain.records import Revision
+from domain.system import TITLES
 from rules.loading import load_revision
 from rules.matching import select
 from rules.model import Limit, Rule, RuleSet
@@ -42,9 +43,9 @@ class SiteKnowledge:
         return self._by_point.get(point, ())
 
     def title(self, rule: str) -> Label:
-        """The rule's title; its id when it has none or is gone."""
+        """The rule's title (or of what the system raises itself); its id when it has none or is gone."""
         known = self.rules.rules.get(rule)
-        return known.title if known is not None and known.title.en else Label(rule)
+        return known.title if known is not None and known.title.en else TITLES.get(rule, Label(rule))
 
     def limit(self, rule: str, level: int | None) -> Limit | None:
         """The limit of that level of the rule, or None when it is no limit or is gone."""

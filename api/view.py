@@ -14,6 +14,7 @@ from api.knowledge import SiteKnowledge
 from domain.alarms import Alarm, AlarmState, EventKind, OverlayKind, Priority, Reason, Transition
 from domain.catalogue import Label, Point
 from domain.lifecycle import legal_events
+from domain.system import SITE_WIDE
 from domain.times import iso
 
 # What the standing is drawn with: a symbol of static/icons.svg. The word always stands beside it.
@@ -141,6 +142,8 @@ class View:
     def asset_name(self, asset: str) -> str:
         """The asset's name; its id when the catalogue no longer knows it."""
         known = self.known.catalogue.assets_by_id.get(asset) if self.known else None
+        if known is None and self.known is not None and asset == SITE_WIDE:
+            return self.label(self.known.catalogue.label)
         return self.label(known.label) if known else asset
 
     def area_name(self, asset: str) -> str:
@@ -148,6 +151,11 @@ class View:
         known = self.known.catalogue.assets_by_id.get(asset) if self.known else None
         areas = {area.id: area.label for area in self.known.catalogue.areas} if self.known else {}
         return self.label(areas[known.area]) if known and known.area in areas else ""
+
+    def asset_link(self, asset: str) -> str:
+        """Where the asset is shown; the board for what concerns the whole site."""
+        known = self.known is not None and asset in self.known.catalogue.assets_by_id
+        return self.link(f"/assets/{asset}" if known else "/")
 
     def rule_title(self, rule: str) -> str:
         """The rule's title."""

@@ -61,6 +61,8 @@ REASONS: Mapping[Reason, str] = {
     Reason.CONDITION_OVER: _("this is over"),
     Reason.NO_DATA: _("no readings arrive"),
     Reason.DATA_RETURNED: _("readings arrive again"),
+    Reason.CONNECTION_LOST: _("the connection is lost"),
+    Reason.CONNECTION_BACK: _("the connection is back"),
     Reason.STEPPED_UP: _("got worse"),
     Reason.STEPPED_DOWN: _("got better"),
     Reason.RULE_CHANGED: _("the rule was changed"),

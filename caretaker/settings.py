@@ -136,12 +136,15 @@ class IngestSettings(_Part):
     """What ingest may hold, and how often it writes things down."""
 
     snapshot_every: str = Field("60s", description="time between two snapshots of the engine's state")
+    broker_alarm_after: str = Field(
+        "2min", description="how long the broker may be out of reach before that is an alarm of its own"
+    )
     journal_max_mb: int = Field(2048, ge=16, description="the journal's bound; when it is full the agents hold")
     lease: str = Field(
         "15s", description="time after which another worker takes the sites of one that is gone; 5s to 5min"
     )
 
-    @field_validator("snapshot_every")
+    @field_validator("snapshot_every", "broker_alarm_after")
     @classmethod
     def _a_duration(cls, text: str) -> str:
         if parse_duration(text) <= 0:

@@ -80,6 +80,8 @@ class Reason(StrEnum):
     CONDITION_OVER = "condition_over"
     NO_DATA = "no_data"
     DATA_RETURNED = "data_returned"
+    CONNECTION_LOST = "connection_lost"
+    CONNECTION_BACK = "connection_back"
     STEPPED_UP = "stepped_up"
     STEPPED_DOWN = "stepped_down"
     RULE_CHANGED = "rule_changed"

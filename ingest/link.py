@@ -10,6 +10,10 @@ class Link(Protocol):
     """The broker connection as a session sees it."""
 
     @property
+    def connected(self) -> bool:
+        """Whether the connection stands and is subscribed."""
+
+    @property
     def hearing(self) -> bool:
         """Whether messages can arrive: connected, subscribed, and not held up by a full inbox."""
 

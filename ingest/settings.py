@@ -44,6 +44,7 @@ class IngestSettings:
     clock_entry_every: int = 30 * SECOND
     keepalive: int = 30 * SECOND
     series_delay_last: int = MINUTE
+    broker_alarm_after: int = 2 * MINUTE  # without a connection, before the alarm "broker unreachable"
     keep_readings: int = 0  # age at which readings are summed up and deleted; 0 keeps all of them
     broker_user: str = ""
     broker_password: str = field(default="", repr=False)

@@ -28,6 +28,7 @@ from ingest.inbox import Inbound
 from ingest.latest import LatestBoard
 from ingest.letters import replayed
 from ingest.metrics import Count
+from ingest.outage import BrokerWatch
 from ingest.parts import Parts
 from ingest.quarantine import Quarantine
 from ingest.restore import pack_snapshot, restore
@@ -72,6 +73,7 @@ class SiteSession:
         self._wanted: Configuration | None = None
         self._refused: ConfigChange | None = None
         self._room = Room(site, self._settings, self._ledger, parts.disk_free)
+        self._broker = BrokerWatch(site, self._ledger, self._settings.broker_alarm_after)
         self._connections = -1
         now = max(restored.now, parts.clock())
         every = self._settings.clock_entry_every
@@ -245,6 +247,7 @@ class SiteSession:
         self._follow_configuration()
         self._tell_time(now, self._parts.link.hearing and not self.full)
         self._review(now)
+        self._quietly(lambda: self._watch_broker(now))
         self._latest.flush(self._ledger)
         self._publish_alarms(now)
         self._quietly(self._room.check)
@@ -305,6 +308,14 @@ class SiteSession:
         review, events = self._judge.review(now)
         if review.points:
             self._commit_entry(now, (EntryKind.REVIEW, review), events)
+
+    def _watch_broker(self, now: int) -> None:
+        if self._config is None:
+            return
+        event = self._broker.look(now, self._parts.link.connected, self._config.change.commissioned_at)
+        if event is not None:
+            worker, revision = self._settings.worker, self._rules_revision
+            self._commit(Commit(self.site, worker, self.epoch, now, events=(event,), rules_revision=revision))
 
     def _look_for_revisions(self) -> None:
         change = configuration.newest_change(self._ledger, self.site)

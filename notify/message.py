@@ -42,6 +42,8 @@ _REASONS = {
     Reason.CONDITION_OVER: Label("this is over", "该情况已结束"),
     Reason.NO_DATA: Label("no data", "无数据"),
     Reason.DATA_RETURNED: Label("data again", "数据已恢复"),
+    Reason.CONNECTION_LOST: Label("connection lost", "连接中断"),
+    Reason.CONNECTION_BACK: Label("connected again", "连接已恢复"),
     Reason.STEPPED_UP: Label("worse than before", "情况加重"),
     Reason.STEPPED_DOWN: Label("better than before", "情况减轻"),
     Reason.RULE_CHANGED: Label("the rule was changed", "规则已修改"),

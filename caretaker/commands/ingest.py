@@ -31,6 +31,7 @@ def ingest(config: Config = None) -> None:
         lease_ttl=parse_duration(settings.ingest.lease),
         journal_bytes=settings.ingest.journal_max_mb * 1024 * 1024,
         snapshot_every=parse_duration(settings.ingest.snapshot_every),
+        broker_alarm_after=parse_duration(settings.ingest.broker_alarm_after),
         keep_readings=parse_duration(settings.stores.keep_readings),
     )
 
@@ -40,7 +41,7 @@ def ingest(config: Config = None) -> None:
 
     ledger, series = open_operational(settings), open_series(settings)
     try:
-        run(limits, ledger, series, judge_factory(series), now_ms, stop, disk_free)
+        run(limits, ledger, series, judge_factory(series, ledger), now_ms, stop, disk_free)
     finally:
         series.close()
         ledger.close()

@@ -111,6 +111,10 @@ class Broker:
         self._mid = 0
 
     @property
+    def connected(self) -> bool:
+        return self.hearing
+
+    @property
     def hearing(self) -> bool:
         return self.up and self.listening
 

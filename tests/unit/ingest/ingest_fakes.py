@@ -275,7 +275,13 @@ class FakeLedger:
         return self.commissioned
 
     def alarms(self, where: AlarmFilter, limit: int, offset: int = 0) -> tuple[list[Alarm], int]:
-        found = [alarm for alarm in self.kept_alarms.values() if not where.states or alarm.state in where.states]
+        found = [
+            alarm
+            for alarm in self.kept_alarms.values()
+            if (not where.states or alarm.state in where.states)
+            and where.rule in (None, alarm.key.rule)
+            and where.point in (None, alarm.key.point)
+        ]
         return found[offset : offset + limit], len(found)
 
     def beat(self, process: ProcessRow) -> None:
@@ -358,7 +364,7 @@ class FakeLink:
     """A broker connection that only notes what it was told."""
 
     def __init__(self) -> None:
-        self.hearing = True
+        self.hearing = self.connected = True
         self.connections = 1
         self.acks: list[Ack] = []
 

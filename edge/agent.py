@@ -9,6 +9,7 @@ stays there until it is receipted.
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -73,6 +74,8 @@ class Agent:
         self._connected = False
         self._answer_by = 0
         self._birth = b""
+        self._absent_since: tuple[int, bool] | None = None
+        self._back_at = 0
 
     @property
     def done(self) -> bool:
@@ -82,6 +85,7 @@ class Agent:
     def start(self) -> None:
         """Open files and sources and begin to connect. CaretakerError when the configuration cannot work."""
         self._outbox.open(self._clock.wall())
+        self._absent_since = self._outbox.last_cycle()
         self._produced.open()
         self._sampler.open()
         self._cycle_at = self._clock_at = self._clock.tick()
@@ -122,6 +126,8 @@ class Agent:
         self._link.stop()
         self._sampler.close()
         self._produced.close()
+        with suppress(OutboxCorruptError, sqlite3.Error):
+            self._outbox.stopped()
         self._outbox.close()
         _log.info("agent stopped", held=self._outbox.held)
 
@@ -177,12 +183,24 @@ class Agent:
         if missed:
             _log.warning("sampling took longer than its interval", cycles_left_out=missed)
         self._sampler.begin(now)
+        self._tell_absence(now)
         points = self._sampler.points()
         self._units = {point.point: point.unit for point in points}
         if self._connected and self._birth_now() != self._birth:
             self._announce()
         self._keep(self._sampler.take(None, clock_trusted=self._clock_trusted))
         self._outbox.trim(now)
+
+    def _tell_absence(self, now: int) -> None:
+        """Sensors measured nothing since the last cycle that is on the disk, if that is longer ago than an interval."""
+        sensed, before = self._sampler.sensed(), self._absent_since
+        self._outbox.cycle = now if sensed else 0
+        self._back_at = self._back_at or now  # the first try counts: from then on there are readings
+        if before is not None and sensed and self._back_at - before[0] > self._config.sample_interval * 3 // 2:
+            reason = GapReason.AGENT_STOPPED if before[1] else GapReason.AGENT_RESTARTED
+            self._outbox.add_gap(before[0] + 1, self._back_at - 1, 0, reason, sensed)
+            _log.warning("nothing was measured while the agent did not run", since=iso(before[0]), reason=reason)
+        self._absent_since = None
 
     def _stream(self) -> None:
         """Take the next chunk of a history, as far as the outbox has room."""

@@ -41,6 +41,8 @@ class GapReason(StrEnum):
     OUTBOX_AGE = "outbox_age"
     OUTBOX_CORRUPT = "outbox_corrupt"
     DISK_ERROR = "disk_error"
+    AGENT_STOPPED = "agent_stopped"
+    AGENT_RESTARTED = "agent_restarted"
 
 
 class Stored(NamedTuple):
@@ -69,6 +71,7 @@ class Outbox:
         self._protected = 0
         self.held = 0
         self.held_bytes = 0
+        self.cycle = 0  # UTC ms of the cycle whose readings are appended next; 0: of no sensors
 
     def open(self, now: int) -> None:
         """Open or create the file; a corrupt one is set aside. CaretakerError when another process uses it."""
@@ -87,6 +90,8 @@ class Outbox:
                 "INSERT INTO reading (point, time, value, quality, text, upto, kept) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(r.point, r.time, r.value, int(r.quality.code), r.text, upto, now) for r, upto in rows],
             )
+            if self.cycle:
+                self._file.execute("INSERT OR REPLACE INTO cycle VALUES (1, ?, 0)", (self.cycle,))
         self.held += len(rows)
         self.held_bytes += sum(_size(reading) for reading, _ in rows)
 
@@ -136,6 +141,16 @@ class Outbox:
         """Record readings that were lost before they came here."""
         with self._file.transaction(durable=True):
             self._record(GapRecord(start, end, count, reason, _listed(points)), 0, 0)
+
+    def last_cycle(self) -> tuple[int, bool] | None:
+        """The newest cycle of sensors on the disk: its time (UTC ms), and whether a stop in good order followed."""
+        found = self._file.fetch("SELECT time, stopped FROM cycle")
+        return (int(found[0][0]), bool(found[0][1])) if found else None
+
+    def stopped(self) -> None:
+        """The agent ends in good order."""
+        with self._file.transaction(durable=False):
+            self._file.execute("UPDATE cycle SET stopped = 1")
 
     def trim(self, now: int) -> int:
         """Drop what is over the bounds, the oldest first; how many readings were dropped."""

@@ -25,6 +25,8 @@ _SCHEMA = (
         reason TEXT NOT NULL, points TEXT NOT NULL, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL)""",
     f"PRAGMA user_version={FORMAT}",
 )
+# When sensors were read last, and whether the agent was then stopped in good order; files of older agents lack it.
+_CYCLE = "CREATE TABLE IF NOT EXISTS cycle (id INTEGER PRIMARY KEY CHECK (id = 1), time INTEGER, stopped INTEGER)"
 
 
 class OutboxCorruptError(Exception):
@@ -67,6 +69,9 @@ class OutboxFile:
             with self.transaction(durable=True):
                 for statement in _SCHEMA:
                     self.execute(statement)
+        if not self.fetch("SELECT 1 FROM sqlite_master WHERE name = 'cycle'"):
+            with self.transaction(durable=True):
+                self.execute(_CYCLE)
 
     def set_aside(self, now: int) -> Path:
         """Close the file and rename it, so that `open` begins an empty one; its new path. Keeps the newest few."""

@@ -107,6 +107,11 @@ class Sampler:
                 )
         return tuple(found.values())
 
+    def sensed(self) -> list[str]:
+        """The points whose readings are gone when nobody takes them: of live sources by the agent's clock."""
+        live = (feed for feed in self._feeds if feed.live and feed.stamped)
+        return [point.point for feed in live for point in feed.source.points()]
+
     @property
     def exhausted(self) -> bool:
         """Whether no source will ever give a reading again."""

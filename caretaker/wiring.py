@@ -17,8 +17,10 @@ from domain.catalogue import Catalogue, Label
 from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
 from domain.incidents import IncidentPlan
-from domain.ports import Judge, SeriesStore
+from domain.ports import Judge, Ledger, SeriesStore
+from domain.system import TITLES
 from domain.times import parse_duration
+from ingest.history import CurrentHistory
 from rules.engine import Engine
 from rules.incident_rules import incident_plan
 from rules.loading import load_documents, load_revision
@@ -72,9 +74,12 @@ def area_lookup(settings: Settings) -> Callable[[str], dict[str, str]]:
     return areas
 
 
-def judge_factory(series: SeriesStore) -> Callable[[str], Judge]:
-    """Makes the engine of a site; late data is judged with the stored readings, as long as their store answers."""
-    history = HistoryBreaker(series, time.monotonic)
+def judge_factory(
+    series: SeriesStore, ledger: Ledger, monotonic: Callable[[], float] = time.monotonic
+) -> Callable[[str], Judge]:
+    """Makes the engine of a site; late data is judged with the stored readings, while their store answers and has
+    caught up with the journal."""
+    history = HistoryBreaker(CurrentHistory(series, ledger), monotonic)
 
     def make(site: str) -> Judge:
         return Engine(site, history=history)
@@ -99,13 +104,13 @@ def rule_documents(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def rule_titles(store: OperationalStore) -> Callable[[str, str], Label | None]:
-    """Looks up a rule's title by (site, rule); parses a site's rules once per revision."""
+    """Looks up the title of a rule or system alarm by (site, rule); parses a site's rules once per revision."""
     known: dict[str, tuple[int, RuleSet]] = {}
 
     def title(site: str, rule: str) -> Label | None:
         revision = store.rules_revision(site)
-        if revision is None:
-            return None
+        if rule in TITLES or revision is None:
+            return TITLES.get(rule)
         if site not in known or known[site][0] != revision.number:
             known[site] = (revision.number, load_revision(revision))
         found = known[site][1].rules.get(rule)

@@ -248,9 +248,10 @@ class WholePath:
     def start_ingest(self) -> None:
         """Ingest begins, as its worker does it: the lease, the snapshot, the journal after it."""
         self.mailbox, self.counters = Mailbox(), Counters()
+        make_judge = judge_factory(self.series, self.store, lambda: self.clock.now / SECOND)
         parts = Parts(
-            self.settings, self.store, judge_factory(self.series), self.clock.wall, self._pause, self.broker,
-            self.mailbox, self.counters,
+            self.settings, self.store, make_judge, self.clock.wall, self._pause, self.broker, self.mailbox,
+            self.counters,
         )  # fmt: skip
         self.feed = SeriesFeed(self.site, self.store, self.series, self.counters, MINUTE)
         epoch = self.store.acquire(self.site, self.settings.worker, self.clock.now, self.settings.lease_ttl)

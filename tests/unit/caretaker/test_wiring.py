@@ -79,7 +79,8 @@ def test_a_store_that_cannot_be_opened_is_said_with_its_path(settings: Settings,
 
 def test_each_site_has_an_engine_of_its_own_that_judges(settings: Settings) -> None:
     series = open_series(settings)
-    make = judge_factory(series)
+    ledger = open_operational(settings)
+    make = judge_factory(series, ledger)
     text = SITE.replace(
         "assets: []", "assets: [{id: f, type: refrigerator, area: kitchen, title: F, points: {temperature: {}}}]"
     )
@@ -90,6 +91,7 @@ def test_each_site_has_an_engine_of_its_own_that_judges(settings: Settings) -> N
     assert [str(event.key.rule) for event in events] == ["warm"]
     assert annex.feed(batch_of("annex", NOW + 120_000, [Reading("f/temperature", NOW + 1000, 9.0)])) == []
     series.close()
+    ledger.close()
 
 
 def test_rule_documents_are_packs_by_name_and_files_by_path(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from rules.frontier import free_place
 from rules.plan import ENTERED, NEVER, UNKNOWN, Plan
 
 BAD = 2
+MOST_REMEMBERED = 64  # excursions of an alarm
 
 Row = tuple[int, float, int]  # event time, value, quality as its code
 
@@ -41,6 +42,7 @@ class Oracle:
     doubtful: int = NEVER
     said: list[Said] = field(default_factory=list)
     last: int = -NEVER
+    floor: int = -NEVER  # end of the newest excursion that is remembered no more
 
     def __post_init__(self) -> None:
         self.live = Condition(self.plan)
@@ -80,7 +82,7 @@ class Oracle:
         times = sorted(time for time in self.known if time <= self.frontier)
         in_force = [time for time in times if start - DAY <= time < start][-1:]
         times = in_force + [time for time in times if time >= start]
-        begin, moment = times[0], max([self.last, *(one.end for one in self.said if one.end < NEVER)])
+        begin, moment = times[0], max([self.last, self.floor, *(one.end for one in self.said if one.end < NEVER)])
         level = max((one.level for one in self.said if one.at <= begin < one.end), default=-1)
         level = self.live.level if begin >= moment else level
         again = Condition(self.plan)
@@ -108,12 +110,17 @@ class Oracle:
                     kinds = (EventKind.PAST_RAISE, EventKind.PAST_CLEAR) if active else (first.kind, change.kind)
                     added.append(first._replace(kind=kinds[0], level=peak.level, value=peak.value))
                     added.append(change._replace(kind=kinds[1], level=peak.level))
-                    self.said.append(Said(first.since, first.at, change.at, peak.level))
+                    self._remember(Said(first.since, first.at, change.at, peak.level))
                 first = peak = None
         return added
 
     def _overlaps(self, since: int, end: int) -> bool:
-        return any(since < one.end and one.since < end for one in self.said)
+        return since < self.floor or any(since < one.end and one.since < end for one in self.said)
+
+    def _remember(self, said: Said) -> None:
+        self.said = sorted([*self.said, said], key=lambda one: (one.end, one.at))
+        if len(self.said) > MOST_REMEMBERED:
+            self.floor = max(self.floor, self.said.pop(0).end)
 
     def _present(
         self, again: Condition, truth: list[Change], level: int, moment: int, times: list[int]
@@ -144,7 +151,7 @@ class Oracle:
     def _note(self, change: Change) -> None:
         self.last = change.at
         if change.kind is EventKind.RAISE:
-            self.said.append(Said(change.since, change.at, NEVER, change.level))
+            self._remember(Said(change.since, change.at, NEVER, change.level))
             return
         for one in self.said:
             if one.end == NEVER and change.kind is EventKind.CLEAR:

@@ -20,7 +20,7 @@ class Context:
     tell: Callable[[str], None]
     verdict: Verdict = field(default_factory=Verdict)
     place: Installation | None = None
-    in_order_of_arrival: bool = False
+    late: bool = False  # readings come late: what is expected follows from the journal, which must not be trimmed
     wants_gaps: bool = False
 
     def install(self, **how: object) -> Installation:

@@ -89,6 +89,14 @@ class Installation:
 
     # Start, and start again
 
+    def keep_journal(self) -> None:
+        """Nothing of the journal is trimmed from now on: a reader of it stands at its beginning."""
+        store = OperationalStore(f"sqlite:///{self.operational}")
+        try:
+            store.set_cursor(SITE, "faults", 0)
+        finally:
+            store.close()
+
     def start_broker(self) -> None:
         self.broker.start()
         wait_until_it_listens(self.broker_port, self.broker)

@@ -20,9 +20,10 @@ JUMPS = (-600_000, -45_000, -2_500, 0, 1_500, 30_000, 240_000)  # ms; ingest bel
 
 
 def clock_jumps(context: Context) -> None:
-    """The agent's clock jumps back and forth; what is expected follows from the order of arrival."""
+    """The agent's clock jumps back and forth: most readings come late."""
     place = context.install(step=STEP, fridges=6)
-    context.in_order_of_arrival = True
+    place.keep_journal()
+    context.late = True
     sensors = _sensors(place, context.seed)
     shift = place.folder / "shift"
     shift.write_text("0")

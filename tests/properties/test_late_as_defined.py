@@ -21,7 +21,7 @@ from domain.times import MINUTE, SECOND
 from rules.condition import Condition
 from rules.engine import Engine
 from rules.model import Level, Limit, Rule, RuleSet, Selector
-from rules.plan import plan_of
+from rules.resolve import plan_of
 from tests.late_oracle import Oracle, Row, judged
 
 T0 = 1_760_000_000_000

@@ -151,6 +151,7 @@ def test_a_late_reading_of_any_input_is_judged_as_if_it_had_been_on_time(
     first = [event for packs in without for event in engine.feed(joined(packs))] + finish(engine, every)
     agent = next(agent for agent, points in POINTS.items() if late.point in points)
     after = engine.feed(batch_of("school", end_of(every), [late], agent=agent, upto=1))
+    after += engine.review(end_of(every))[1]
     said = {event.key for event in first}
     for key, events in told(groups, rules).items():
         if key not in said:

@@ -32,7 +32,7 @@ def clock_jumps(context: Context) -> None:
         place.start_broker()
         place.ingest.start()
         place.agent.start()
-        wait_for(lambda: place.journal_end() > 3, 60, "the installation takes readings")
+        wait_for(lambda: place.journal_end() > 3, 180, "the installation takes readings")
         for number in range(context.rounds):
             ahead = place.random.choice(JUMPS)
             shift.with_suffix(".new").write_text(str(ahead))
@@ -58,7 +58,7 @@ def overflowing_outbox(context: Context) -> None:
         place.start_broker()
         place.ingest.start()
         place.agent.start()
-        wait_for(lambda: place.journal_end() > 3, 60, "the installation takes readings")
+        wait_for(lambda: place.journal_end() > 3, 180, "the installation takes readings")
         for _ in range(context.rounds):
             place.agent_side.cut()
             said = _drops(place)
@@ -97,7 +97,7 @@ def silence(context: Context) -> None:
         wait_for(lambda: "connected" in place.agent.log.read_text(), 60, "the agent is connected")
         place.ingest.start()
         # Until the agent tries again ingest hears nothing of it, which may rightly be called silence.
-        wait_for(lambda: place.journal_end() > 30, 60, "the installation takes readings")
+        wait_for(lambda: place.journal_end() > 30, 180, "the installation takes readings")
         steady = time.time()
         for _ in range(context.rounds):
             place.agent_side.stall()
@@ -109,7 +109,7 @@ def silence(context: Context) -> None:
             pause(place, SILENT_AFTER / 2, SILENT_AFTER)
             place.ingest.start()
             before = place.journal_end()
-            wait_for(lambda before=before: place.journal_end() > before + 5, 60, "ingest is back")  # type: ignore[misc]
+            wait_for(lambda before=before: place.journal_end() > before + 5, 180, "ingest is back")  # type: ignore[misc]
             context.tell("ingest was away")
             time.sleep(SILENT_AFTER / 2)
             cuts.append(_cut(place))

@@ -8,7 +8,7 @@ ARGS ?=
 # Tests write many small files and sync each to the disk: in memory, where there is room, they take a quarter less time.
 TEMPROOT := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 && echo /dev/shm)
 
-.PHONY: demo bench test test-containers lint check chaos docs lock clean help
+.PHONY: demo bench test promises test-containers lint check chaos docs lock clean help
 
 help:                      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,11 @@ lint: $(VENV)/.dev         ## style, types and import contracts only
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+promises: $(VENV)/.dev     ## the rule engine's promises, 1,000 examples each
+	@CARETAKER_TEST_PROFILE=long $(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 \
+	  --dist worksteal --timeout 1800 $(addprefix tests/properties/,test_engine_promises.py test_signal_promises.py \
+	  test_joint_promises.py test_backtest_is_live.py) $(ARGS)
 
 chaos: $(VENV)/.dev        ## break real installations and count what is lost; ARGS="--quick" is the short form
 	@$(BIN)/python -m tests.faults $(ARGS)

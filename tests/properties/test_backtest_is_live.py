@@ -176,7 +176,7 @@ def replayed(rules: RuleSet, rows: Sequence[Row], catalogue: Catalogue | None, e
     return set(told)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=max(150, settings().max_examples), deadline=None)
 @given(stories(late=False), st.lists(st.integers(0, 80), max_size=12), st.sampled_from([None, SITE]))
 def test_data_in_order_however_it_is_cut_into_batches(
     told: list[list[Row]], cuts: list[int], catalogue: Catalogue | None
@@ -188,7 +188,7 @@ def test_data_in_order_however_it_is_cut_into_batches(
     assert replayed(VALUED, rows, catalogue, end) == live(VALUED, catalogue, cut(rows, cuts), end)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=max(150, settings().max_examples), deadline=None)
 @given(stories(late=True), st.sampled_from([None, SITE]))
 def test_late_data_as_it_arrived(told: list[list[Row]], catalogue: Catalogue | None) -> None:
     """Reading by reading, but for late ones that arrived together: those are one message, live as in a backtest."""
@@ -210,7 +210,7 @@ def test_late_data_as_it_arrived(told: list[list[Row]], catalogue: Catalogue | N
     assert replayed(VALUED, rows, catalogue, end) == live(VALUED, catalogue, batches, end)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=max(100, settings().max_examples), deadline=None)
 @given(stories(late=True))
 def test_what_is_left_out_of_a_silence_changes_nothing(told: list[list[Row]]) -> None:
     """No-data by signs of life gives what it gives arrival by arrival."""
@@ -233,7 +233,7 @@ def test_what_is_left_out_of_a_silence_changes_nothing(told: list[list[Row]]) ->
     assert {(one.key, one.event, one.at, one.level) for one in outcome} == found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=max(100, settings().max_examples), deadline=None)
 @given(stories(late=True), st.permutations(POINTS))
 def test_the_order_between_points_does_not_matter(told: list[list[Row]], order: Sequence[str]) -> None:
     rows = in_received_order(told)
@@ -241,7 +241,7 @@ def test_the_order_between_points_does_not_matter(told: list[list[Row]], order: 
     assert backtest(RULES, columns(grouped)) == backtest(RULES, columns(rows))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=max(100, settings().max_examples), deadline=None)
 @given(stories(late=True))
 def test_it_is_told_in_order_of_detection_and_never_before_it_happened(told: list[list[Row]]) -> None:
     found = backtest(RULES, columns(in_received_order(told))).transitions

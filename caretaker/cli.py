@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backtest": ("backtest", "backtest"),
     "quality": ("quality", "quality"),
     "bench": ("bench", "bench"),
+    "alarmbench": ("alarmbench", "alarmbench"),
     "backup": ("backup", "backup"),
     "restore": ("backup", "restore"),
     "move": ("move", "move"),

@@ -13,6 +13,7 @@ import numpy as np
 from domain.catalogue import Catalogue
 from domain.times import DAY, HOUR, MINUTE, from_ms
 from simulators import timetable
+from simulators.life import CALM, Life, stopped
 from simulators.parameters import METERS, Flags, Thermal, draw_own_power
 from simulators.randomness import Floats, drift, generator, keys_of
 
@@ -31,7 +32,8 @@ class Block:
 
     `ambient` (steps, T) °C; `door` (steps, T) the share of the step that the door is open; `loaded` (steps, T) °C by
     which the product is warmed at once; `service` (steps, T) switched on; `demand` (steps, T) factor on the heat that
-    leaves; `own` (steps, A) W of what is no thermal asset; `running` (steps, A) whether the timetable has it on.
+    leaves; `own` (steps, A) W of what is no thermal asset; `running` (steps, A) whether the timetable has it on;
+    `off` (steps, T) switched off by people; `empty` (steps, T) its food stands elsewhere.
     """
 
     start: int
@@ -42,12 +44,15 @@ class Block:
     demand: Floats
     own: Floats
     running: Flags
+    off: Flags
+    empty: Flags
 
 
 class Environment:
-    """The surroundings of one site under one seed."""
+    """The surroundings of one site under one seed, with the life that is led there."""
 
-    def __init__(self, catalogue: Catalogue, thermal: Thermal, seed: int) -> None:
+    def __init__(self, catalogue: Catalogue, thermal: Thermal, seed: int, life: Life = CALM) -> None:
+        self._life = life
         self._assets = catalogue.assets
         self._zone = ZoneInfo(catalogue.timezone)
         self._thermal = thermal
@@ -56,7 +61,9 @@ class Environment:
         self._base, self._peak = draw_own_power(catalogue, seed)
         self._keys = keys_of(seed, [asset.id for asset in catalogue.assets])
         areas = [asset.area for asset in catalogue.assets]
-        self._area_offset = np.array([float(generator(seed, area, "ambient").uniform(-1.0, 1.0)) for area in areas])
+        self._area_offset = np.array(
+            [float(generator(seed, area, "ambient").uniform(-1.0, 1.0)) + life.warmth.get(area, 0.0) for area in areas]
+        )
         self._has_kitchen = np.array([self._is_kitchen(area) for area in areas])
         self._blocks: OrderedDict[int, Block] = OrderedDict()
         self._days: OrderedDict[date, list[timetable.DayEvents]] = OrderedDict()
@@ -78,22 +85,27 @@ class Environment:
         moment = from_ms(start).astimezone(self._zone)
         hour = moment.hour + moment.minute / 60.0 + np.arange(STEPS_PER_BLOCK) * (STEP / HOUR)
         hour = np.where(hour >= 24.0, hour - 24.0, hour).astype(np.float64)[:, None]
-        school = float(timetable.is_school_day(moment.date()))
+        day = moment.date()
+        school = np.array([float(self._life.is_open(asset.area, day)) for asset in self._assets])
         busy = timetable.busyness(hour) * school
         ambient = self._ambient(start, hour, busy)[:, self._thermal.index]
-        door, loaded = self._happenings(start, moment.date())
-        running = self._running(hour, moment.date(), school)
+        door, loaded = self._happenings(start, day)
+        running = self._running(hour, day, school)
+        off, empty = self._stopped(start)
         boiler = self._types[self._thermal.index] == "boiler"
-        demand = np.where(boiler, 0.55 + 0.45 * busy + 0.2 * timetable.in_hours(hour, (timetable.BOILER_HOURS,)), 1.0)
+        warmed = busy[:, self._thermal.index]
+        demand = np.where(boiler, 0.55 + 0.45 * warmed + 0.2 * timetable.in_hours(hour, (timetable.BOILER_HOURS,)), 1.0)
         return Block(
             start,
             ambient,
-            door,
+            np.where(off, 1.0, door),
             loaded,
-            running[:, self._thermal.index],
+            running[:, self._thermal.index] & ~off,
             demand,
             self._own(start, busy, running),
             running,
+            off,
+            empty,
         )
 
     def _ambient(self, start: int, hour: Floats, busy: Floats) -> Floats:
@@ -106,16 +118,17 @@ class Environment:
         whole: Floats = np.where(self._has_kitchen, kitchen, other) + self._area_offset
         return whole
 
-    def _running(self, hour: Floats, day: date, school: float) -> Flags:
+    def _running(self, hour: Floats, day: date, school: Floats) -> Flags:
         on = np.ones((STEPS_PER_BLOCK, len(self._types)), np.bool_)
+        always = np.ones(len(self._types))
         plans = {
             "hot_holding": timetable.in_hours(hour, timetable.hot_holding_hours()) * school,
-            "boiler": timetable.in_hours(hour, (timetable.BOILER_HOURS,)),
-            "pump": timetable.in_hours(hour, (timetable.PUMP_HOURS,)),
+            "boiler": timetable.in_hours(hour, (timetable.BOILER_HOURS,)) * always,
+            "pump": timetable.in_hours(hour, (timetable.PUMP_HOURS,)) * always,
             "dishwasher": timetable.in_hours(hour, timetable.DISHWASHING) * school,
         }
         for kind, plan in plans.items():
-            on[:, self._types == kind] = plan > 0.0
+            on[:, self._types == kind] = plan[:, self._types == kind] > 0.0
         # Pumps take turns, a day each, so that they wear alike.
         pumps = np.flatnonzero(self._types == "pump")
         for turn, column in enumerate(pumps):
@@ -135,6 +148,16 @@ class Environment:
         whole: Floats = self._base * (1.0 + 0.05 * wobble) + np.where(meter, cooking, machine)
         return whole
 
+    def _stopped(self, start: int) -> tuple[Flags, Flags]:
+        off = np.zeros((STEPS_PER_BLOCK, len(self._thermal)), np.bool_)
+        empty = np.zeros_like(off)
+        times = start + np.arange(STEPS_PER_BLOCK, dtype=np.int64) * STEP
+        for row, number in enumerate(self._thermal.index):
+            stops = self._life.stops.get(self._assets[number].id, ())
+            if any(stop.start < start + HOUR and stop.end > start for stop in stops):
+                off[:, row], empty[:, row] = stopped(stops, times)
+        return off, empty
+
     def _happenings(self, start: int, day: date) -> tuple[Floats, Floats]:
         door = np.zeros((STEPS_PER_BLOCK, len(self._thermal)))
         loaded = np.zeros((STEPS_PER_BLOCK, len(self._thermal)))
@@ -143,6 +166,9 @@ class Environment:
                 for opened, closed in events.openings:
                     if opened < start + HOUR and closed > start:
                         _add_opening(door[:, row], opened - start, closed - start)
+                for opened, closed, width in events.propped:
+                    if opened < start + HOUR and closed > start:
+                        _add_opening(door[:, row], opened - start, closed - start, width)
                 for at, warmth in events.loadings:
                     if start <= at < start + HOUR:
                         loaded[(at - start) // STEP, row] += warmth
@@ -153,13 +179,13 @@ class Environment:
         if found is None:
             assets = [self._assets[number] for number in self._thermal.index]
             found = self._days[day] = [
-                timetable.day_events(self._seed, asset.id, asset.type, day, self._zone) for asset in assets
+                self._life.events(self._seed, asset.id, asset.type, asset.area, day, self._zone) for asset in assets
             ]
             if len(self._days) > _DAYS_KEPT:
                 self._days.popitem(last=False)
         return found
 
 
-def _add_opening(column: Floats, opened: int, closed: int) -> None:
+def _add_opening(column: Floats, opened: int, closed: int, width: float = 1.0) -> None:
     for step in range(max(opened // STEP, 0), min((closed - 1) // STEP + 1, STEPS_PER_BLOCK)):
-        column[step] += (min(closed, (step + 1) * STEP) - max(opened, step * STEP)) / STEP
+        column[step] += width * (min(closed, (step + 1) * STEP) - max(opened, step * STEP)) / STEP

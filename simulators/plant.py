@@ -139,9 +139,9 @@ class PlantModel:
 
         peak = np.where(on & ~state.on & (effects.draw > 0.0), self._started_draw * supply, 0.0)
         machine = on * thermal.run_power * effects.draw
-        electric = supply * (thermal.idle_power + machine + defrosting * self._heater)
+        plugged = np.where(block.off[number], 0.0, supply)
         power = np.where(effects.broken, 0.05, 1.0) * block.own[number] * effects.supply
-        power[thermal.index] = electric
+        power[thermal.index] = plugged * (thermal.idle_power + machine + defrosting * self._heater)
         energy = state.energy + power * DT
         energy[thermal.index] += np.maximum(peak - machine, 0.0) * (peak > 0.0) * thermal.peak_seconds
         return PlantState(
@@ -187,7 +187,7 @@ class PlantModel:
         """
         thermal = self.thermal
         still = effects.fan < 0.5
-        exchange = thermal.to_product * np.where(still, STILL_AIR, 1.0)
+        exchange = thermal.to_product * np.where(still, STILL_AIR, 1.0) * ~block.empty[number]
         reaching = np.where(still, STILL_COIL, 1.0) / (1.0 + FROST_BLOCKS * state.frost * state.frost)
         outward = thermal.to_ambient * block.demand[number] + thermal.through_door * door
         heat = defrosting * thermal.defrost_heat - self._signed_capacity * works * reaching

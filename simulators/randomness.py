@@ -41,6 +41,23 @@ def noise(keys: Keys, time: int) -> Floats:
     return (high + low) * 2.0**-32 - 1.0
 
 
+def uniform_along(name: str, seed: int, times: npt.NDArray[np.int64]) -> Floats:
+    """As `uniform` for one name, at each of the times."""
+    return (_along(name, seed, times) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def noise_along(name: str, seed: int, times: npt.NDArray[np.int64]) -> Floats:
+    """As `noise` for one name, at each of the times."""
+    mixed = _along(name, seed, times)
+    high = (mixed >> np.uint64(32)).astype(np.float64)
+    low = (mixed & np.uint64(_HALF)).astype(np.float64)
+    return (high + low) * 2.0**-32 - 1.0
+
+
+def _along(name: str, seed: int, times: npt.NDArray[np.int64]) -> Keys:
+    return _finished(keys_of(seed, [name]) + times.astype(np.uint64) * _STRIDE)
+
+
 def drift(keys: Keys, time: int, period: int) -> Floats:
     """Noise that changes slowly: drawn anew every `period` ms and joined by straight lines."""
     turn, rest = divmod(time, period)
@@ -54,7 +71,10 @@ def _number(key: str | int) -> int:
 
 def _mixed(keys: Keys, time: int) -> Keys:
     # splitmix64 (Steele, Lea, Flood 2014): unsigned overflow of arrays is meant.
-    mixed = keys + np.array([time & 0xFFFFFFFFFFFFFFFF], np.uint64) * _STRIDE
+    return _finished(keys + np.array([time & 0xFFFFFFFFFFFFFFFF], np.uint64) * _STRIDE)
+
+
+def _finished(mixed: Keys) -> Keys:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
     whole: Keys = mixed ^ (mixed >> np.uint64(31))

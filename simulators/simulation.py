@@ -12,6 +12,7 @@ from domain.times import HOUR
 from simulators.effects import EffectsOfFaults, Hold
 from simulators.environment import Environment
 from simulators.faults import Fault, FaultKind
+from simulators.life import CALM, Life
 from simulators.plant import PlantModel, PlantState
 from simulators.randomness import Floats
 from simulators.sensors import Sample, Sensors, Shown
@@ -27,10 +28,10 @@ class Simulation:
     `state` is at or after the moment last asked for, `before` one step earlier.
     """
 
-    def __init__(self, catalogue: Catalogue, seed: int, start: int, faults: Sequence[Fault]) -> None:
+    def __init__(self, catalogue: Catalogue, seed: int, start: int, faults: Sequence[Fault], life: Life = CALM) -> None:
         self.catalogue = catalogue
         self.model = PlantModel(catalogue, seed)
-        self.environment = Environment(catalogue, self.model.thermal, seed)
+        self.environment = Environment(catalogue, self.model.thermal, seed, life)
         self.faults: tuple[Fault, ...] = ()
         self._stuck: dict[str, Sample] = {}
         self.before = self.state = self.model.initial(start - SETTLING)

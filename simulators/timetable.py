@@ -74,10 +74,14 @@ LOADINGS: MappingProxyType[str, tuple[tuple[Hours, float, float], ...]] = Mappin
 
 @dataclass(frozen=True, slots=True)
 class DayEvents:
-    """One asset's local day: door `openings` as (start, end) in UTC ms, `loadings` as (time in UTC ms, °C)."""
+    """One asset's local day: door `openings` as (start, end) in UTC ms, `loadings` as (time in UTC ms, °C).
+
+    `propped` (start, end, width): the door stands open that wide (share of 1) meanwhile.
+    """
 
     openings: tuple[tuple[int, int], ...]
     loadings: tuple[tuple[int, float], ...]
+    propped: tuple[tuple[int, int, float], ...] = ()
 
 
 def is_school_day(day: date) -> bool:
@@ -95,13 +99,7 @@ def day_events(seed: int, asset: str, asset_type: str, day: date, zone: ZoneInfo
     if not is_school_day(day):
         return DayEvents((), ())
     chance = generator(seed, asset, "day", day.toordinal())
-    openings: list[tuple[int, int]] = []
-    for plan in OPENINGS.get(asset_type, ()):
-        first, last = (local_ms(day, hour, zone) for hour in plan.hours)
-        count = int(chance.poisson(plan.per_hour * (last - first) / HOUR))
-        starts = chance.uniform(first, last, count)
-        lengths = np.clip(chance.lognormal(np.log(plan.seconds), 0.4, count), 4.0, DOOR_LONGEST)
-        openings += [(int(start), int(start + length * SECOND)) for start, length in zip(starts, lengths, strict=True)]
+    openings = draw_openings(chance, OPENINGS.get(asset_type, ()), day, zone)
     loadings = [
         (
             int(chance.uniform(local_ms(day, hours[0], zone), local_ms(day, hours[1], zone))),
@@ -110,6 +108,20 @@ def day_events(seed: int, asset: str, asset_type: str, day: date, zone: ZoneInfo
         for hours, low, high in LOADINGS.get(asset_type, ())
     ]
     return DayEvents(tuple(sorted(openings)), tuple(sorted(loadings)))
+
+
+def draw_openings(
+    chance: np.random.Generator, plans: tuple[Opening, ...], day: date, zone: ZoneInfo
+) -> list[tuple[int, int]]:
+    """Door openings (start, end) in UTC ms by the plans, drawn from `chance`."""
+    openings: list[tuple[int, int]] = []
+    for plan in plans:
+        first, last = (local_ms(day, hour, zone) for hour in plan.hours)
+        count = int(chance.poisson(plan.per_hour * (last - first) / HOUR))
+        starts = chance.uniform(first, last, count)
+        lengths = np.clip(chance.lognormal(np.log(plan.seconds), 0.4, count), 4.0, DOOR_LONGEST)
+        openings += [(int(start), int(start + length * SECOND)) for start, length in zip(starts, lengths, strict=True)]
+    return openings
 
 
 def in_hours(hour: Floats, spans: tuple[Hours, ...]) -> Floats:

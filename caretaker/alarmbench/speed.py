@@ -1,0 +1,134 @@
+"""How many readings a second a backtest judges on one core, and how many times faster than reading by reading.
+
+Both are measured in the same run on the same readings, reading them in not counted: on another machine both change,
+their ratio hardly. The scalar engine is the one meaning (`Engine(prefilter=False)`); it is given fewer readings, as it
+is slow. A measurement, not a test: it never fails for being slow.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import process_time
+
+import numpy as np
+
+from domain.batch import ReadingBatch, Span
+from rules.backtest import backtest
+from rules.engine import Engine
+from rules.loading import load_rules
+from rules.model import RuleSet
+from rules.readings_csv import ReadingRows
+
+POINT = "fridge/temperature"
+READINGS, SCALAR_READINGS = 2_000_000, 40_000
+REPEATS = 5
+_BATCH = 1_000
+_STEP = 60_000
+
+# name -> (the condition as a rule file has it, the values: a compressor's cycle around the mean, or states)
+CONDITIONS: dict[str, tuple[str, float]] = {
+    "limit": ("condition: {above: 8.0, deadband: 0.5}\n    on_delay: 30min", 4.0),
+    "limit, often beyond": ("condition: {above: 4.5, deadband: 0.5}\n    on_delay: 10min", 4.0),
+    "levels": (
+        "levels:\n      - {above: 8.0, on_delay: 30min, priority: high}\n"
+        "      - {above: 12.0, on_delay: 10min, priority: urgent}",
+        4.0,
+    ),
+    "state": ("condition: {state: 2}\n    on_delay: 5min", 0.5),
+    "no data": ("condition: {no_data: 30min}", 4.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Readings a second of the backtest and of the scalar engine, medians of some repeats."""
+
+    condition: str
+    backtest: float
+    scalar: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster."""
+        return self.backtest / self.scalar
+
+
+def measure_speed(readings: int = READINGS, scalar: int = SCALAR_READINGS, repeats: int = REPEATS) -> list[Speed]:
+    """Measure every condition on one core, in processor time."""
+    found = []
+    for name, (condition, mean) in CONDITIONS.items():
+        rules = _rules(condition)
+        rows, few = rows_of(readings, mean), rows_of(scalar, mean)
+        fast = _median_rate(partial(backtest, rules, rows), readings, repeats)
+        slow = _median_rate(partial(_one_by_one, rules, few), scalar, repeats)
+        found.append(Speed(name, fast, slow))
+    return found
+
+
+def rows_of(count: int, mean: float) -> ReadingRows:
+    """A point's readings, one a minute: states where the mean is below 1, else cycles of 30 min of ±1.2 °C."""
+    time = np.arange(count, dtype=np.int64) * _STEP + 1_700_000_000_000
+    if mean < 1.0:
+        value = (np.arange(count) // 600 % 2).astype(np.float64)
+    else:
+        noise = np.random.default_rng(1).uniform(-0.1, 0.1, count)
+        value = np.round(mean + 1.2 * np.sin(np.arange(count) * (2.0 * np.pi / 30.0)) + noise, 1)
+    return ReadingRows((POINT,), np.zeros(count, np.int32), time, value, np.zeros(count, np.uint8), time + 200)
+
+
+def as_table(rows: Sequence[Speed]) -> str:
+    """The figures as a Markdown table."""
+    lines = [
+        "| condition | backtest, readings/s | reading by reading, readings/s | ratio | to reach |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        goal = "≥ 5 million" if row.condition in ("limit", "state") else ""
+        lines.append(f"| {row.condition} | {row.backtest:,.0f} | {row.scalar:,.0f} | {row.ratio:.0f} | {goal} |")
+    return "\n".join(lines)
+
+
+def as_json(rows: Sequence[Speed]) -> str:
+    """The same for programs."""
+    return json.dumps(
+        {
+            row.condition: {
+                "readings_per_s": round(row.backtest),
+                "scalar_per_s": round(row.scalar),
+                "ratio": round(row.ratio, 1),
+            }
+            for row in rows
+        },
+        indent=2,
+    )
+
+
+def _rules(condition: str) -> RuleSet:
+    priority = "" if condition.startswith("levels") else "\n    priority: high"
+    return load_rules(
+        f"rules:\n  - id: measured\n    applies_to: {{point: {POINT}}}\n    {condition}{priority}\n", "speed"
+    )
+
+
+def _one_by_one(rules: RuleSet, rows: ReadingRows) -> None:
+    engine = Engine("speed", prefilter=False)
+    engine.set_rules(None, rules, int(rows.time[0]))
+    engine.clock(int(rows.time[0]), True)
+    for first in range(0, len(rows), _BATCH):
+        part = slice(first, first + _BATCH)
+        upto = int(rows.time[part][-1])
+        batch = ReadingBatch(
+            "speed", upto + 200, (POINT,), np.zeros(len(rows.time[part]), np.int32), rows.time[part],
+            rows.value[part], rows.quality[part], (Span(POINT, 0, len(rows.time[part]), upto),),
+        )  # fmt: skip
+        engine.feed(batch)
+
+
+def _median_rate(work: Callable[[], object], readings: int, repeats: int) -> float:
+    rates = []
+    for _ in range(repeats):
+        begin = process_time()
+        work()
+        rates.append(readings / max(process_time() - begin, 1e-9))
+    return float(np.median(rates))

@@ -14,7 +14,7 @@ from caretaker.alarmbench.truth import Truth, truth_of
 from domain.alarms import ACTIVE_STATES, Transition
 from domain.catalogue import Catalogue
 from rules.backtest import backtest
-from rules.model import RuleSet
+from rules.model import Rule, RuleSet
 from rules.readings_csv import ReadingRows
 from simulators.fleet import Fleet
 from simulators.probes import PointReadings, Trouble, readings_of
@@ -41,14 +41,30 @@ def judge_chunk(fleet: Fleet, rule_sets: Sequence[RuleSet], adviser: Adviser | N
         points = [each for asset in canteen.assets for each in readings_of(recording, asset, fleet.faults, Trouble())]
         rows = rows_of(points)
         readings += len(rows)
-        for number, rules in enumerate(rule_sets):
-            raised = raised_by(backtest(rules, rows, canteen, fleet.end).transitions)
-            alarms[number] += raised
-            if number == 0 and adviser is not None:
-                judged = judge(only(truth, canteen), raised)
-                advice |= adviser(canteen, points, judged.truth.faults, judged.found)
+        raised = raised_by_each(rule_sets, rows, canteen, fleet.end)
+        for total, new in zip(alarms, raised, strict=True):
+            total += new
+        if adviser is not None:
+            judged = judge(only(truth, canteen), raised[0])
+            advice |= adviser(canteen, points, judged.truth.faults, judged.found)
     first, *others = (judge(truth, raised) for raised in alarms)
     return ChunkResult((replace(first, advice=advice), *others), readings)
+
+
+def raised_by_each(
+    rule_sets: Sequence[RuleSet], rows: ReadingRows, catalogue: Catalogue, end: int
+) -> list[list[Raised]]:
+    """The alarms of each rule set; a rule that several sets have alike is run once, as no rule knows of another."""
+    known: list[tuple[Rule, list[Raised]]] = []
+    for rules in rule_sets:
+        fresh = {name: rule for name, rule in rules.rules.items() if all(rule != other for other, _ in known)}
+        if fresh:
+            raised = raised_by(backtest(RuleSet(fresh), rows, catalogue, end).transitions)
+            known += [(rule, [one for one in raised if one.rule == name]) for name, rule in fresh.items()]
+    return [
+        [one for rule in rules.rules.values() for other, raised in known if other == rule for one in raised]
+        for rules in rule_sets
+    ]
 
 
 def only(truth: Truth, catalogue: Catalogue) -> Truth:

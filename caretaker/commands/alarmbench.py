@@ -40,6 +40,7 @@ def alarmbench(
         return
     from caretaker.alarmbench import report
     from caretaker.alarmbench.curve import as_table
+    from caretaker.alarmbench.insight import advise
     from caretaker.alarmbench.run import PACKS, REPORTING_SEED, measure
 
     outcome = measure(
@@ -47,6 +48,7 @@ def alarmbench(
         assets,
         days,
         rules or PACKS,
+        adviser=advise,
         curve=curve or document is not None,
         processes=processes,
         progress=lambda done, of: typer.echo(f"{done} of {of} parts of the fleet judged", err=True),

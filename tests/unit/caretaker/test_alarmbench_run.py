@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from caretaker.alarmbench import curve, report
 from caretaker.alarmbench.advice import CAUSE_OF
-from caretaker.alarmbench.judging import judge_chunk, raised_by, rows_of
-from caretaker.alarmbench.measure import Advice, Figures, KindFigures
+from caretaker.alarmbench.insight import advise
+from caretaker.alarmbench.judging import judge_chunk, raised_by, raised_by_each, rows_of
+from caretaker.alarmbench.measure import Advice, Figures, KindFigures, Raised
 from caretaker.alarmbench.pictures import curve_chart, recall_chart, write_picture
 from caretaker.alarmbench.run import PACKS, PLAIN, REPORTING_SEED, TUNING_SEED, Outcome, RuleSource, measure
 from caretaker.alarmbench.speed import as_table as speed_table
@@ -24,6 +25,8 @@ from caretaker.rule_files import load_rule_files
 from domain.errors import CaretakerError, InputError
 from domain.times import HOUR, MINUTE
 from rules.backtest import backtest
+from rules.model import RuleSet
+from simulators.faults import Fault, FaultKind
 from simulators.fleet import START, make_fleet
 from simulators.fleet_faults import COURSES
 from simulators.probes import CLEAN, readings_of
@@ -211,3 +214,47 @@ def test_a_mistake_in_a_rule_file_is_said_before_anything_is_simulated(tmp_path:
     file.write_text("rules: [{id: x}]\n")
     with pytest.raises(InputError):
         measure(1, 200, 30, [str(file)])
+
+
+def test_the_adviser_is_told_nothing_later_than_the_alarm_and_names_a_broken_compressor() -> None:
+    fleet = make_fleet(3, 3, 2, per_kind=0)
+    asset = "c01-fridge-1"
+    broken = Fault("f", FaultKind.COMPRESSOR_FAILURE, asset, START + 24 * HOUR, START + 30 * HOUR)
+    fleet = replace(fleet, faults=(broken,))
+    recording = record(fleet.catalogue, 3, fleet.start, START + 27 * HOUR, fleet.faults)
+    points = [each for one in fleet.catalogue.assets for each in readings_of(recording, one, (), CLEAN)]
+    truth = truth_of(fleet, recording)
+    at = START + 25 * HOUR + 30 * MINUTE
+    alarm = Raised("warm", f"{asset}/temperature", at, at)
+    said = advise(fleet.catalogue, points, truth.faults, {"f": alarm})
+    assert said["f"].cause == CAUSE_OF[FaultKind.COMPRESSOR_FAILURE]
+    for each in points:
+        each.value[each.received > at] = 85.0
+    assert advise(fleet.catalogue, points, truth.faults, {"f": alarm}) == said
+    assert advise(fleet.catalogue, points, truth.faults, {}) == {}
+    board = replace(alarm, point="c01-board/voltage")
+    assert set(advise(fleet.catalogue, points, truth.faults, {"f": board})) == {"f"}
+
+
+def test_rules_that_several_sets_share_are_run_once_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = make_fleet(3, 3, 1, per_kind=0)
+    recording = record(fleet.catalogue, 3, fleet.start, fleet.start + 2 * HOUR, ())
+    points = [each for one in fleet.catalogue.assets for each in readings_of(recording, one, (), CLEAN)]
+    for each in points:
+        each.value[60:] = 20.0  # too warm for everything
+    sets = [load_rule_files([str(PLAIN)]), RuleSource("plain", (str(PLAIN),), 2.0).load()]
+    asked: list[set[str]] = []
+
+    def counted(rules: RuleSet, *rest: Any) -> Any:
+        asked.append(set(rules.rules))
+        return backtest(rules, *rest)
+
+    monkeypatch.setattr("caretaker.alarmbench.judging.backtest", counted)
+    raised = raised_by_each(sets, rows_of(points), fleet.catalogue, fleet.start + 2 * HOUR)
+    assert asked[0] == set(sets[0].rules)
+    assert "plain-silent" not in asked[1]
+    alone = [
+        raised_by(backtest(each, rows_of(points), fleet.catalogue, fleet.start + 2 * HOUR).transitions) for each in sets
+    ]
+    assert [sorted(map(str, each)) for each in raised] == [sorted(map(str, each)) for each in alone]
+    assert all(raised)

@@ -147,7 +147,7 @@ def test_test_says_ok_or_shows_the_difference_and_fails(files: Path) -> None:
 def test_packs_are_listed_and_shown() -> None:
     listed = run("rules", "packs").stdout
     assert [line.split()[0] for line in listed.splitlines()] == [
-        "cn-canteen", "facility-basic", "uk-food-safety", "us-food-code",
+        "cn-canteen", "cold-machines", "facility-basic", "uk-food-safety", "us-food-code",
     ]  # fmt: skip
     assert run("rules", "show", "cn-canteen").stdout == load_pack_text("cn-canteen")
     assert run("rules", "show", "pack:cn-canteen").stdout == load_pack_text("cn-canteen")

@@ -15,7 +15,7 @@ from rules.packs import load_pack, load_pack_text, pack_names, pack_summary
 
 ROOT = Path(__file__).parents[3]
 SITE = load_catalogue((ROOT / "examples/school/site.yaml").read_text(encoding="utf-8"), "site.yaml")
-PACKS = ("cn-canteen", "facility-basic", "uk-food-safety", "us-food-code")
+PACKS = ("cn-canteen", "cold-machines", "facility-basic", "uk-food-safety", "us-food-code")
 RULES = [rule for name in PACKS for rule in load_pack(name).rules.values()]
 
 # Clauses whose wording was read in the primary text, and nothing else, may be printed.
@@ -33,7 +33,7 @@ def limit_of(rule: Rule) -> tuple[float | None, float | None]:
     return condition.above, condition.below
 
 
-def test_there_are_four_packs_with_a_line_of_what_they_are_for() -> None:
+def test_there_are_five_packs_with_a_line_of_what_they_are_for() -> None:
     assert pack_names() == PACKS
     assert pack_summary("cn-canteen").startswith("School canteens in China")
     assert all(len(pack_summary(name)) > 30 for name in PACKS)
@@ -42,7 +42,7 @@ def test_there_are_four_packs_with_a_line_of_what_they_are_for() -> None:
 def test_an_unknown_pack_suggests_the_nearest() -> None:
     with pytest.raises(CaretakerError, match="did you mean 'cn-canteen'"):
         load_pack("cn-kanteen")
-    with pytest.raises(CaretakerError, match="packs: cn-canteen, facility-basic"):
+    with pytest.raises(CaretakerError, match="packs: cn-canteen, cold-machines, facility-basic"):
         load_pack_text("../loading")
 
 

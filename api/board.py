@@ -21,12 +21,12 @@ class Standing(StrEnum):
     """The state of an asset in one word; the first that applies, gravest first but for what is out of service. The
     same word in API, page, style and test."""
 
-    OUT_OF_SERVICE = "out-of-service"  # somebody said so: whatever it measures asks nothing of anybody
     ALARM = "alarm"  # the condition of a rule holds now
     FAULT = "fault"  # a sensor says that it cannot measure
     UNKNOWN = "unknown"  # a value is missing or too old to say anything of now
     UNANSWERED = "unanswered"  # all is well again, but nobody has answered for what was
     SET_ASIDE = "set-aside"  # an alarm of it is shelved or suppressed, open or not: it is not fully watched
+    OUT_OF_SERVICE = "out-of-service"  # somebody said so: it comes before all others, whatever is measured
     OFF = "off"  # it says itself that it is not in use
     UNWATCHED = "unwatched"  # it is measured, and no rule judges it
     NORMAL = "normal"

@@ -128,43 +128,46 @@ class ServiceChanged(Model):
     asset: AssetModel
 
 
-class _Form(BaseModel):
+class Form(BaseModel):
     """What every form of a page sends besides: the site, and where to go back to."""
 
+    by: Who
     site: str = Field(pattern=f"^{ID_PATTERN}$")
     back: str = Field("/", max_length=2_000)
 
 
-class CommandForm(_Form, Command):
+class CommandForm(Form, Command):
     """Silence, reset, unshelve, unsuppress as a form."""
 
 
-class AcknowledgeForm(_Form, Acknowledge):
+class AcknowledgeForm(Form, Acknowledge):
     """Acknowledging as a form: the tapped button says whether it was a nuisance."""
 
     nuisance: Annotated[Nuisance | None, BeforeValidator(lambda value: value or None)] = None
 
 
-class ConfirmForm(_Form, Confirm):
+class ConfirmForm(Form, Confirm):
     """The corrective action as a form."""
 
 
-class ShelveForm(_Form, Command):
+class ShelveForm(Form, Command):
     """Shelving as a form: a length instead of a moment."""
 
     note: Text
     lasting: Annotated[int, BeforeValidator(_length), Field(gt=0)]
 
 
-class AssignForm(_Form, Assign):
-    """Assigning as a form."""
+class AssignForm(Form, Assign):
+    """Assigning as a form; a field that is left empty is not sent."""
+
+    to: str = Field("", max_length=LONGEST_NAME)
 
 
-class CommentForm(_Form, Comment):
+class CommentForm(Form, Comment):
     """A comment as a form."""
 
 
-class OutOfServiceForm(_Form):
+class OutOfServiceForm(Form):
     """Taking an asset out of service as a form; without a length it lasts until somebody puts it back."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -174,5 +177,5 @@ class OutOfServiceForm(_Form):
     lasting: Annotated[int | None, BeforeValidator(_length)] = None
 
 
-class BackInServiceForm(_Form, BackInService):
+class BackInServiceForm(Form, BackInService):
     """Putting an asset back as a form."""

@@ -1,5 +1,5 @@
-"""The pages for people: the board, an asset, the alarms, and the form that acknowledges. HTML that works without
-scripts.
+"""The pages for people: the board, an asset, the alarms, one alarm with everything that can be done about it. HTML that
+works without scripts.
 
 They call the same operations as the JSON routes and decide nothing of their own. A refused command comes back as a page
 in the same words as the API's problem.
@@ -10,29 +10,27 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import jinja2
-from fastapi import APIRouter, FastAPI, Form, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from markupsafe import Markup
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
+from api import command_pages
 from api import parameters as given
 from api.assets import Static, add_static
-from api.board import Standing, open_alarms, tally
+from api.board import Standing, open_alarms, set_aside, tally
 from api.charts import RANGES
-from api.command_models import AcknowledgeForm
-from api.command_routes import heard
+from api.command_pages import NAME_COOKIE, YEAR
+from api.command_routes import Key
 from api.i18n import COOKIE, choose, language
 from api.incidents import IncidentDesk, IncidentView
 from api.operations import Operations, SiteState
 from api.problems import Problem
 from api.settings import ApiSettings
-from api.view import View
-from domain.alarms import Alarm, AlarmKey, AlarmState, Priority, Transition
+from api.view import SHELF, View
+from domain.alarms import Alarm, AlarmState, OverlayKind, Priority, Transition
 from domain.errors import NotFoundError
-from domain.ids import PointName
 from domain.records import AlarmFilter, TransitionFilter
 
-NAME_COOKIE = "caretaker_name"
-_YEAR = 365 * 24 * 3600
 _ON_ASSET = 50
 _PER_PAGE = 25
 _LOG_PER_PAGE = 50
@@ -48,7 +46,8 @@ def install(app: FastAPI, operations: Operations, settings: ApiSettings, inciden
     routes = APIRouter(include_in_schema=False)
     _board(routes, pages)
     _alarms(routes, pages)
-    _acknowledge(routes, pages)
+    _alarm(routes, pages)
+    command_pages.add(routes, operations)
     app.include_router(routes)
     add_static(app, static, operations)
     return pages
@@ -91,7 +90,7 @@ class Pages:
         html = environment.get_template(template).render(view=view, query=request.query_params, **values)
         response = HTMLResponse(html, status, {"content-language": view.lang, "vary": "accept-language, cookie"})
         if request.query_params.get("lang") == view.language.code:
-            response.set_cookie(COOKIE, view.language.code, _YEAR, httponly=True, samesite="lax")
+            response.set_cookie(COOKIE, view.language.code, YEAR, httponly=True, samesite="lax")
         return response
 
     def problem(self, request: Request, found: Problem) -> Response:
@@ -145,6 +144,7 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             readings=state.readings,
             incidents=incidents,
             alarms=alone(open_alarms(state.alarms, state.now), incidents),
+            aside=alone(_laid_on_the_shelf(state), incidents),
             tally=tally(state.assets),
         )
 
@@ -188,7 +188,7 @@ def _alarms(routes: APIRouter, pages: Pages) -> None:
         if view.known is None:
             return pages.draw(request, view, "empty.html")
         name = view.known.catalogue.site
-        where = AlarmFilter(name, _states(state), _priorities(priority), None, asset or None)
+        where = AlarmFilter(name, _states(state), _priorities(priority), None, asset or None, _overlay(state))
         found, total = pages.operations.alarms(where, _PER_PAGE, (page - 1) * _PER_PAGE)
         log = pages.operations.transitions(
             TransitionFilter(name, point=asset or None, before=before), _LOG_PER_PAGE, True
@@ -206,23 +206,30 @@ def _alarms(routes: APIRouter, pages: Pages) -> None:
             older=log[-1].id if len(log) == _LOG_PER_PAGE else None,
             chosen={"state": str(state), "priority": str(priority), "asset": asset},
             states=[one for one in AlarmState if one is not AlarmState.NORMAL],
+            overlays=list(OverlayKind),
             priorities=list(reversed(Priority)),
         )
 
 
-def _acknowledge(routes: APIRouter, pages: Pages) -> None:
-    @routes.post("/alarms/{rule}/{asset}/{metric}/acknowledge")
-    def acknowledge(
-        rule: given.RuleId,
-        asset: given.AssetId,
-        metric: given.MetricId,
-        answer: Annotated[AcknowledgeForm, Form()],
-    ) -> Response:
-        key = AlarmKey(rule, str(PointName(asset, metric)))
-        pages.operations.commands.acknowledge(answer.site, key, heard(answer), answer.nuisance)
-        response = RedirectResponse(local(answer.back), 303)
-        response.set_cookie(NAME_COOKIE, answer.by.encode().hex(), _YEAR, httponly=True, samesite="lax")
-        return response
+def _alarm(routes: APIRouter, pages: Pages) -> None:
+    @routes.get("/alarms/{rule}/{asset}/{metric}")
+    def alarm(request: Request, key: Key, site: SiteQuery = None) -> Response:
+        view = pages.view(request, site)
+        if view.known is None:
+            raise NotFoundError("there is no site yet", "apply a catalogue: caretaker site apply site.yaml")
+        name = view.known.catalogue.site
+        found = pages.operations.alarm(name, key)
+        longest = pages.operations.commands.longest_shelf(name, key.rule)
+        log = pages.operations.transitions(TransitionFilter(name, key.rule, key.point), _ON_ASSET, True)
+        return pages.draw(
+            request,
+            view,
+            "alarm.html",
+            alarm=found,
+            readings=pages.state(view).readings,
+            shelf=view.lengths([one for one in SHELF if one <= longest] or [longest]),
+            log=by_event_time(log),
+        )
 
 
 def alone(alarms: Sequence[Alarm], incidents: Sequence[IncidentView]) -> list[Alarm]:
@@ -251,17 +258,21 @@ def _icons(static: Static) -> Callable[[str], Markup]:
     return icon
 
 
-def local(back: str) -> str:
-    """The path to return to: only within this server, so that no link can send anybody elsewhere."""
-    return back if back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable() else "/"
-
-
 def _states(state: AlarmState | str) -> tuple[AlarmState, ...]:
-    if state == "all":
+    if state == "all" or state in set(OverlayKind):
         return ()
     if state in set(AlarmState):
         return (AlarmState(state),)
     return tuple(one for one in AlarmState if one is not AlarmState.NORMAL)
+
+
+def _laid_on_the_shelf(state: SiteState) -> list[Alarm]:
+    """What is set aside, but for alarms of assets out of service: the asset's card says that."""
+    return [one for one in set_aside(state.alarms, state.now) if one.overlay(OverlayKind.OUT_OF_SERVICE) is None]
+
+
+def _overlay(state: AlarmState | str) -> OverlayKind | None:
+    return OverlayKind(state) if state in set(OverlayKind) else None
 
 
 def _priorities(priority: Priority | str) -> tuple[Priority, ...]:

@@ -3,7 +3,7 @@
 One `View` per request. It decides nothing about alarms; it turns what `api.board` and the stores say into text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -15,16 +15,16 @@ from domain.alarms import Alarm, AlarmState, EventKind, OverlayKind, Priority, R
 from domain.catalogue import Label, Point
 from domain.lifecycle import legal_events
 from domain.system import SITE_WIDE
-from domain.times import iso
+from domain.times import DAY, HOUR, MINUTE, format_duration, iso
 
 # What the standing is drawn with: a symbol of static/icons.svg. The word always stands beside it.
 _STANDING_ICONS = {
-    Standing.OUT_OF_SERVICE: "set-aside",
     Standing.ALARM: "alarm",
     Standing.FAULT: "fault",
     Standing.UNKNOWN: "unknown",
     Standing.UNANSWERED: "unanswered",
     Standing.SET_ASIDE: "set-aside",
+    Standing.OUT_OF_SERVICE: "set-aside",
     Standing.OFF: "off",
     Standing.UNWATCHED: "unwatched",
     Standing.NORMAL: "normal",
@@ -34,6 +34,11 @@ _TYPE_ICONS = {
     "hot_holding": "hot", "cold_dish_room": "room", "room": "room", "dishwasher": "water", "pump": "pump",
     "boiler": "hot", "energy_meter": "meter", "distribution_board": "meter", "gas_detector": "gas",
 }  # fmt: skip
+
+
+# What the forms offer, in ms; the shelf as far as the alarm's rule allows.
+SHELF = (30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY)
+ABSENCES = (4 * HOUR, DAY, 3 * DAY, 7 * DAY)
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,59 @@ class View:
     def can_acknowledge(self, alarm: Alarm) -> bool:
         """Whether somebody still has to answer."""
         return EventKind.ACKNOWLEDGE in legal_events(alarm.state)
+
+    @property
+    def nuisances(self) -> list[tuple[str, str]]:
+        """Word and text of each kind of nuisance."""
+        return [(word, self.language.gettext(text)) for word, text in wording.NUISANCES.items()]
+
+    @property
+    def remedies(self) -> list[tuple[str, str]]:
+        """Word and text of each thing that can have been done."""
+        return [(word, self.language.gettext(text)) for word, text in wording.REMEDIES.items()]
+
+    @property
+    def foods(self) -> list[tuple[str, str]]:
+        """Word and text of what can have become of the food."""
+        return [(word, self.language.gettext(text)) for word, text in wording.FOODS.items()]
+
+    @property
+    def absences(self) -> list[tuple[str, str]]:
+        """How long an asset can be out of service, as the form offers it; an empty length has no end."""
+        return [("", self.language.gettext(wording.UNTIL_PUT_BACK)), *self.lengths(ABSENCES)]
+
+    def lengths(self, lengths: Sequence[int]) -> list[tuple[str, str]]:
+        """Lengths of time (ms) as a form sends them, and in words."""
+        return [(format_duration(length), wording.span(self.language, length)) for length in lengths]
+
+    def can(self, alarm: Alarm, event: str) -> bool:
+        """Whether the alarm's state allows the command."""
+        kind = EventKind(event)
+        if kind is EventKind.SILENCE and alarm.silenced_at is not None:
+            return False
+        return kind in legal_events(alarm.state) and (kind is not EventKind.CONFIRM or alarm.raised_at is not None)
+
+    def wants_action(self, alarm: Alarm) -> bool:
+        """Whether somebody has seen the alarm, and nobody has written down yet what was done."""
+        return alarm.acknowledged_at is not None and alarm.confirmed_at is None and self.can(alarm, "confirm")
+
+    def said(self, one: Transition) -> list[str]:
+        """What a transition says beyond who and note, in words."""
+        words = []
+        if one.nuisance is not None:
+            why = self.language.gettext(wording.NUISANCES[one.nuisance])
+            words.append(self.language.gettext(wording.NUISANCE).replace("{why}", why))
+        if one.remedy is not None:
+            words.append(self.language.gettext(wording.REMEDIES[one.remedy]))
+        if one.food is not None:
+            words.append(self.language.gettext(wording.FOODS[one.food]))
+        if one.event is EventKind.ASSIGN:
+            words.append(f"→ {one.assignee or wording.NOTHING}")
+        if one.until is not None:
+            words.append(self.language.gettext(wording.UNTIL).replace("{time}", self.clock(one.until)))
+        if one.reason is Reason.EXPIRED:
+            words.append(self.reason(one.reason))
+        return words
 
     def hidden(self, alarm: Alarm) -> bool:
         """Whether an overlay lies over the alarm."""

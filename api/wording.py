@@ -13,7 +13,7 @@ from babel.numbers import format_decimal
 from api.board import Freshness, Standing
 from api.i18n import Language
 from api.i18n import mark as _
-from domain.alarms import AlarmState, EventKind, OverlayKind, Priority, Reason
+from domain.alarms import AlarmState, EventKind, FoodFate, Nuisance, OverlayKind, Priority, Reason, Remedy
 from domain.catalogue import Point
 from domain.readings import Quality
 from domain.records import Latest
@@ -21,12 +21,12 @@ from domain.times import DAY, HOUR, MINUTE, SECOND, from_ms
 from domain.units import Quantity, Unit
 
 STANDINGS: Mapping[Standing, str] = {
-    Standing.OUT_OF_SERVICE: _("Out of service"),
     Standing.ALARM: _("Alarm"),
     Standing.FAULT: _("Sensor fault"),
     Standing.UNKNOWN: _("Unknown"),
     Standing.UNANSWERED: _("Unanswered"),
     Standing.SET_ASIDE: _("Set aside"),
+    Standing.OUT_OF_SERVICE: _("Out of service"),
     Standing.OFF: _("Not in use"),
     Standing.UNWATCHED: _("No rule"),
     Standing.NORMAL: _("Normal"),
@@ -105,6 +105,28 @@ FRESHNESS: Mapping[Freshness, str] = {
     Freshness.STALE: _("too old"),
     Freshness.NEVER: _("no data yet"),
 }
+NUISANCES: Mapping[Nuisance, str] = {
+    Nuisance.LOADING: _("Loading"),
+    Nuisance.CLEANING: _("Cleaning"),
+    Nuisance.DEFROST: _("Defrosting"),
+    Nuisance.OTHER: _("Other"),
+}
+REMEDIES: Mapping[Remedy, str] = {
+    Remedy.DOOR_CLOSED: _("Closed the door"),
+    Remedy.ADJUSTED: _("Changed a setting"),
+    Remedy.CLEANED: _("Cleaned it"),
+    Remedy.REPAIRED: _("Repaired it"),
+    Remedy.CALLED: _("Called for repair"),
+    Remedy.NONE_NEEDED: _("Nothing was needed"),
+    Remedy.OTHER: _("Something else"),
+}
+FOODS: Mapping[FoodFate, str] = {
+    FoodFate.NOT_AFFECTED: _("No food concerned"),
+    FoodFate.KEPT: _("Checked and kept"),
+    FoodFate.MOVED: _("Moved elsewhere"),
+    FoodFate.REHEATED: _("Reheated"),
+    FoodFate.DISCARDED: _("Thrown away"),
+}
 # Names of states that catalogues commonly use; any other is shown as the catalogue writes it.
 POINT_STATES: Mapping[str, str] = {
     "open": _("Open"),
@@ -132,6 +154,9 @@ SPANS = (
     (SECOND, _("{n} s")),
 )
 JUST_NOW = _("just now")
+UNTIL = _("until {time}")
+UNTIL_PUT_BACK = _("Until somebody puts it back")
+NUISANCE = _("It was nothing: {why}")
 
 NOTHING = "—"
 # Above this figure a unit is shown a thousandfold; (unit code, factor, symbol).

@@ -221,7 +221,7 @@ class Alarm:
 
     def overlay(self, kind: OverlayKind) -> Overlay | None:
         """The overlay of that kind, if it lies over the alarm."""
-        return next((overlay for overlay in self.overlays if overlay.kind is kind), None)
+        return next((overlay for overlay in self.overlays if overlay.kind == kind), None)
 
     def set_aside(self, now: int) -> bool:
         """Whether an overlay keeps it from being told and from colouring its asset at `now` (UTC ms)."""

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.command_pages import local
 from api.commands import Said
 from api.i18n import choose
 from api.live import resume_id
 from api.operations import DEFAULT_SPAN, LONGEST_SPAN, MOST_WINDOWS, Operations, Span
-from api.pages import local
 from api.problems import ProblemError
 from api.security import host_of
 from domain.alarms import AlarmKey

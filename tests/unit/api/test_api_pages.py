@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.pages import NAME_COOKIE, local
+from api.command_pages import NAME_COOKIE, local
 from domain.alarms import AlarmEvent, AlarmKey, EventKind, Priority, Reason
 from domain.readings import Quality
 from domain.times import MINUTE
@@ -263,7 +263,9 @@ def test_the_language_is_switched_by_a_link_and_remembered(bench: Any) -> None:
     assert 'href="?range=7d&amp;lang=zh"' in bench.page("/assets/fridge-1?range=7d")
 
 
-PATHS = ("/", "/assets/fridge-1", "/alarms", "/alarms?state=all", "/?lang=zh")
+PATHS = (
+    "/", "/assets/fridge-1", "/alarms", "/alarms?state=all", "/?lang=zh", "/alarms/cold-high/fridge-1/temperature"
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -45,6 +45,7 @@ def install(app: FastAPI, operations: Operations, settings: ApiSettings, inciden
     app.state.problem_page = pages.problem
     routes = APIRouter(include_in_schema=False)
     _board(routes, pages)
+    _asset(routes, pages)
     _alarms(routes, pages)
     _alarm(routes, pages)
     command_pages.add(routes, operations)
@@ -148,6 +149,8 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             tally=tally(state.assets),
         )
 
+
+def _asset(routes: APIRouter, pages: Pages) -> None:
     @routes.get("/assets/{asset}")
     def asset(
         request: Request,

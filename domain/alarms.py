@@ -76,6 +76,7 @@ class Reason(StrEnum):
     NOT_REACHED_IN_TIME = "not_reached_in_time"
     DUTY_BEYOND_LIMIT = "duty_beyond_limit"
     SHORT_CYCLES = "short_cycles"
+    DEFROST_WRONG = "defrost_wrong"
     CONDITIONS_MET = "conditions_met"
     CONDITION_OVER = "condition_over"
     NO_DATA = "no_data"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+from domain.calendar import Schedule
 from domain.ids import PointName
 from domain.units import Unit
 
@@ -95,6 +96,7 @@ class Catalogue:
     commissioned_at: int | None = None
     areas: tuple[Area, ...] = ()
     assets: tuple[Asset, ...] = ()
+    schedules: Mapping[str, Schedule] = field(default_factory=lambda: MappingProxyType({}))
 
     def points(self) -> Iterator[Point]:
         """Every point, in the file's order."""

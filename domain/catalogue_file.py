@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from domain.calendar_file import read_schedules
 from domain.catalogue import ASSET_TYPES, Area, Asset, Catalogue, Label, Point
 from domain.documents import Node, load_document
 from domain.ids import check_id
@@ -31,7 +32,7 @@ _DOOR_STATES: Mapping[str, int] = MappingProxyType({"closed": 0, "open": 1})
 
 def load_catalogue(text: str, file: str) -> Catalogue:
     """The catalogue that the YAML text describes. InputError says file, line and remedy."""
-    root = load_document(text, file).fields(("site",), ("areas", "assets"))
+    root = load_document(text, file).fields(("site",), ("areas", "assets", "calendars", "schedules"))
     head = root["site"].fields(("id",), ("title", "timezone", "commissioned_at"))
     areas = tuple(_area(node) for node in root["areas"].items()) if "areas" in root else ()
     _refuse_repeats(root.get("areas"), [area.id for area in areas], "area")
@@ -47,6 +48,7 @@ def load_catalogue(text: str, file: str) -> Catalogue:
         _commissioned(head.get("commissioned_at")),
         areas,
         assets,
+        read_schedules(root.get("schedules"), root.get("calendars")),
     )
 
 

@@ -33,7 +33,7 @@ def plans_by_point(catalogue: Catalogue, rules: RuleSet) -> dict[str, list[Plan]
 
 def _plan_at(rule: Rule, point: Point, catalogue: Catalogue) -> Plan | None:
     try:
-        return plan_of(rule, point, lambda name: find(catalogue, point, name))
+        return plan_of(rule, point, lambda name: find(catalogue, point, name), catalogue)
     except MissingInputError:
         return None
 

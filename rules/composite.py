@@ -83,10 +83,7 @@ class _Combining(Running):
         self.say(time)
 
     def fire(self) -> None:
-        now = self.due
-        for member in self.members:
-            member.pass_by(now)
-        self.say(now)
+        self.say(self.due)
 
     def take(self, time: int, value: float) -> None:
         """Members take readings."""
@@ -95,6 +92,8 @@ class _Combining(Running):
         """Members know their own."""
 
     def say(self, now: int) -> None:
+        for member in self.members:
+            member.pass_by(now)
         truths = [member.truth(now) for member in self.members]
         unknown = any(truth != truth for truth in truths)
         if self.mode is Mode.NOT:
@@ -168,8 +167,6 @@ class _Masking(Running):
         now = self.due
         while self.inner.due <= now:
             self.inner.fire()
-        for mask in self.masks:
-            mask.member.pass_by(now)
         self.say(now)
 
     def take(self, time: int, value: float) -> None:
@@ -180,6 +177,7 @@ class _Masking(Running):
 
     def say(self, now: int) -> None:
         for mask in self.masks:
+            mask.member.pass_by(now)
             mask.note(now)
         self.value = UNKNOWN_VALUE if any(mask.on(now) for mask in self.masks) else self.inner.value
         self.due = min(self.inner.due, *(mask.due(now) for mask in self.masks))

@@ -7,15 +7,21 @@ from collections.abc import Callable, Iterable, Mapping
 
 from domain.documents import Node
 from domain.ids import check_id, parse_point
-from rules.model import Combined, Condition, DerivedLimit, Limit, Mask, Mode, NoData, Part, StateIs
+from domain.times import HOUR, MINUTE
+from rules.model import Combined, Condition, DerivedLimit, Limit, Mask, Mode, NoData, Part, StateIs, Within
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
+from rules.signals.defrost import Asked, Defrost
 from rules.signals.rate import Rate
 from rules.signals.share import Duty, Mean
 from rules.signals.stuck import Stuck
 
 COLD = 8.0  # °C: what reheating begins to rise from, where the rule does not say (GB 31654-2021: 8 to 60 °C)
+
+DEFROST_RISE = 5.0  # degrees: real freezers show humps from -18 °C to -2 … +6 °C
+DEFROST_WITHIN = 30 * MINUTE  # an electric defrost heats for 15 to 30 minutes
+DEFROST_LONGEST = HOUR  # what a mask looks back for
 
 
 def read_condition(node: Node, parts: Mapping[str, Node]) -> Condition:
@@ -190,9 +196,32 @@ def _short_cycles(node: Node) -> DerivedLimit:
     return DerivedLimit(cycles, at_least=parts["count"].integer(least=1))
 
 
+def _defrost(asked: Asked) -> Callable[[Node], DerivedLimit]:
+    def read(node: Node) -> DerivedLimit:
+        needed = () if asked is Asked.ON else ("longer_than",)
+        parts = node.fields(needed, ("rise", "within"))
+        rise = parts["rise"].number() if "rise" in parts else DEFROST_RISE
+        if rise <= 0:
+            raise parts["rise"].error("it must be more than 0", "write by how many degrees a defrost warms the air")
+        within = _time(parts, "within") if "within" in parts else DEFROST_WITHIN
+        longest = _time(parts, "longer_than") if needed else DEFROST_LONGEST
+        return DerivedLimit(Defrost(asked, rise, within, longest), at_least=longest if needed else 1.0)
+
+    return read
+
+
+def read_active(node: Node) -> Mask:
+    """What `active: SCHEDULE` says: outside its hours the rule's time does not count."""
+    return Mask(Part(Combined(Mode.NOT, (Part(Within(_name(node, lambda text: check_id(text, "schedule")))),))))
+
+
 def _part(node: Node) -> Part:
     """A condition with its delays and, when it is not about the rule's own point, where it is read."""
-    parts = node.fields((), (*CONDITION_LINES, *PART_LINES))
+    parts = node.fields((), (*CONDITION_LINES, "schedule", *PART_LINES))
+    if "schedule" in parts:
+        if len(parts) > 1:
+            raise node.error("a schedule is a condition by itself", "combine it with others by all or any")
+        return Part(Within(_name(parts["schedule"], lambda text: check_id(text, "schedule"))))
     if "metric" in parts and "point" in parts:
         raise parts["metric"].error("a point is named already", "leave one of 'metric' and 'point' out")
     if "no_data" in parts:
@@ -241,7 +270,14 @@ def _mask(node: Node) -> Mask:
     if len(kinds) != 1:
         raise node.error(f"a mask is exactly one of: {', '.join(MASK_KINDS)}", "write an entry for each")
     what = parts[kinds[0]]
-    part = _part(what) if kinds[0] == "when" else Part(StateIs(_states(what)), metric="door")
+    if kinds[0] == "when":
+        part = _part(what)
+    elif kinds[0] == "door":
+        part = Part(StateIs(_states(what)), metric="door")
+    elif kinds[0] == "schedule":
+        part = Part(Within(_name(what, lambda text: check_id(text, "schedule"))))
+    else:
+        part = Part(_defrost(Asked.ON)(what))
     at_most = positive(parts["for_at_most"], "leave it out for no end") if "for_at_most" in parts else None
     return Mask(part, at_most, parts["tail"].duration() if "tail" in parts else 0)
 
@@ -255,6 +291,9 @@ DERIVED: Mapping[str, Callable[[Node], DerivedLimit | Combined]] = {
     "duty": _duty,
     "mean": _mean,
     "short_cycles": _short_cycles,
+    "defrost": _defrost(Asked.ON),
+    "defrost_missed": _defrost(Asked.SINCE),
+    "defrost_endless": _defrost(Asked.LASTS),
     "all": _combined(Mode.ALL),
     "any": _combined(Mode.ANY),
     "not": _combined(Mode.NOT),
@@ -262,4 +301,4 @@ DERIVED: Mapping[str, Callable[[Node], DerivedLimit | Combined]] = {
 KINDS = ("above", "below", "state", "no_data", *DERIVED)
 CONDITION_LINES = (*KINDS, "deadband")
 PART_LINES = ("metric", "point", "on_delay", "off_delay")
-MASK_KINDS = ("when", "door")
+MASK_KINDS = ("when", "door", "schedule", "defrost")

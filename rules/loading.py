@@ -18,7 +18,16 @@ from domain.errors import InputError, Place
 from domain.ids import check_id, parse_point
 from domain.incidents import IncidentRule
 from domain.records import Revision
-from rules.condition_file import CONDITION_LINES, gravity_of, kind_of, one_or_more, positive, read_condition, read_masks
+from rules.condition_file import (
+    CONDITION_LINES,
+    gravity_of,
+    kind_of,
+    one_or_more,
+    positive,
+    read_active,
+    read_condition,
+    read_masks,
+)
 from rules.food import read_food
 from rules.incident_rules import check_names, read_incident
 from rules.model import (
@@ -41,8 +50,8 @@ from rules.signals.stuck import Stuck
 
 _LEVEL_LINES = ("on_delay", "off_delay", "priority")
 _OTHER_LINES = (
-    "title", "latching", "max_gap", "mask", "basis", "cause", "consequence", "response", "time_to_respond", "escalate",
-    "food",
+    "title", "latching", "max_gap", "mask", "active", "basis", "cause", "consequence", "response", "time_to_respond",
+    "escalate", "food",
 )  # fmt: skip
 _PRIORITIES = tuple(priority.value for priority in Priority)
 
@@ -100,7 +109,7 @@ def _rule(node: Node) -> Rule:
         title=read_label(parts.get("title"), rule_id),
         latching=parts["latching"].boolean() if "latching" in parts else False,
         max_gap=_positive(parts.get("max_gap"), "leave it out to allow three intervals of the catalogue"),
-        masks=_masks(parts["mask"], levels) if "mask" in parts else (),
+        masks=_masks(parts, levels),
         basis=_basis(parts["basis"]) if "basis" in parts else None,
         cause=_text(parts.get("cause")),
         consequence=_text(parts.get("consequence")),
@@ -111,10 +120,12 @@ def _rule(node: Node) -> Rule:
     )
 
 
-def _masks(node: Node, levels: tuple[Level, ...]) -> tuple[Mask, ...]:
-    if any(isinstance(level.condition, NoData) for level in levels):
-        raise node.error("silence is judged by arrival, so there is no time to mask", "leave the mask out")
-    return read_masks(node)
+def _masks(parts: Mapping[str, Node], levels: tuple[Level, ...]) -> tuple[Mask, ...]:
+    for key in ("mask", "active"):
+        if key in parts and any(isinstance(level.condition, NoData) for level in levels):
+            raise parts[key].error("silence is judged by arrival, so there is no time to mask", f"leave {key!r} out")
+    masks = read_masks(parts["mask"]) if "mask" in parts else ()
+    return (*masks, read_active(parts["active"])) if "active" in parts else masks
 
 
 def _selector(node: Node) -> Selector:

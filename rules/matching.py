@@ -13,7 +13,7 @@ from domain.errors import Place
 from domain.units import Quantity
 from rules.assign import find, selects
 from rules.condition_file import kind_of
-from rules.model import Combined, Condition, DerivedLimit, Limit, Rule, RuleSet, StateIs
+from rules.model import Combined, Condition, DerivedLimit, Limit, Rule, RuleSet, StateIs, Within
 from rules.resolve import with_parts
 
 
@@ -110,6 +110,9 @@ def _parts_mismatch(rule: Rule, point: Point, catalogue: Catalogue, place: Place
     combined = [level.condition for level in rule.levels if isinstance(level.condition, Combined)]
     needed = list(with_parts(part for one in combined for part in one.parts))
     for part in (*needed, *with_parts(mask.part for mask in rule.masks)):
+        if isinstance(part.condition, Within):
+            yield from _unknown_schedule(rule, part.condition.schedule, catalogue, place)
+            continue
         name = part.point or part.metric
         other = find(catalogue, point, name) if name else point
         if part.point and other is None:
@@ -138,6 +141,13 @@ def _wrong_kind(rule: Rule, condition: Condition, point: Point, place: Place | N
             Weight.ERROR, rule.id, f"{point.name} is measured in {point.unit.code}, it has no states",
             "write above or below, or give the point its states in the site's file", place,
         )  # fmt: skip
+
+
+def _unknown_schedule(rule: Rule, name: str, catalogue: Catalogue, place: Place | None) -> Iterable[Finding]:
+    if name not in catalogue.schedules:
+        known = ", ".join(catalogue.schedules) or "none; add 'schedules' to the site's file"
+        remedy = _near(name, catalogue.schedules) or f"its schedules: {known}"
+        yield Finding(Weight.ERROR, rule.id, f"{catalogue.site} has no schedule {name!r}", remedy, place)
 
 
 def _unknown_states(rule: Rule, condition: Condition, point: Point, place: Place | None) -> Iterable[Finding]:

@@ -58,6 +58,13 @@ class DerivedLimit:
     deadband: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """True within the hours of that schedule of the site; stands in masks and combined conditions only."""
+
+    schedule: str
+
+
 class Mode(StrEnum):
     """How the parts of a combined condition make one."""
 
@@ -94,7 +101,7 @@ class Mask:
     tail: int = 0
 
 
-Condition = Limit | StateIs | NoData | DerivedLimit | Combined
+Condition = Limit | StateIs | NoData | DerivedLimit | Combined | Within
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from rules.signals.base import Parameters
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
+from rules.signals.defrost import Defrost
 from rules.signals.known import Signal
 from rules.signals.rate import Rate
 from rules.signals.share import Duty
@@ -65,6 +66,7 @@ SIGNALLED: dict[type, Reason] = {
     Curve: Reason.NOT_REACHED_IN_TIME,
     Duty: Reason.DUTY_BEYOND_LIMIT,
     ShortCycles: Reason.SHORT_CYCLES,
+    Defrost: Reason.DEFROST_WRONG,
 }  # a signal that is not here is called what its limit is called
 
 

@@ -7,10 +7,11 @@ never masks; a condition that needs such a metric judges nothing there. `rules.m
 from collections.abc import Callable, Iterable, Iterator
 
 from domain.alarms import Priority
-from domain.catalogue import Point
-from rules.model import Combined, Condition, DerivedLimit, Level, Limit, Mask, NoData, Part, Rule, StateIs
+from domain.catalogue import Catalogue, Point
+from rules.model import Combined, Condition, DerivedLimit, Level, Limit, Mask, NoData, Part, Rule, StateIs, Within
 from rules.plan import Composite, Kind, LevelPlan, Masked, MaskPlan, Member, Plan
 from rules.signals.known import Signal
+from rules.signals.schedule import InSchedule
 
 INTERVALS_PER_GAP = 3
 
@@ -25,9 +26,12 @@ class MissingInputError(ValueError):
         self.reference = reference
 
 
-def plan_of(rule: Rule, point: Point | None, lookup: Lookup | None = None) -> Plan:
-    """The rule for that point; None = not described by a catalogue. `lookup` finds other points; None = whatever is
-    named is believed to exist. ValueError when it cannot be judged, MissingInputError when a point is missing."""
+def plan_of(rule: Rule, point: Point | None, lookup: Lookup | None = None, site: Catalogue | None = None) -> Plan:
+    """The rule for that point; None = not described by a catalogue.
+
+    `lookup` finds other points; None = whatever is named is believed to exist. `site` has the schedules. ValueError
+    when it cannot be judged, MissingInputError when a point or schedule is missing.
+    """
     if not rule.levels:
         raise ValueError(f"rule {rule.id!r} has no level")
     silent = [isinstance(level.condition, NoData) for level in rule.levels]
@@ -36,7 +40,7 @@ def plan_of(rule: Rule, point: Point | None, lookup: Lookup | None = None) -> Pl
     judged = {_judged(level.condition) for level in rule.levels}
     if len(judged) > 1:
         raise ValueError(f"rule {rule.id!r} judges different things in its levels: write two rules")
-    inputs = _Inputs(point, rule.max_gap, lookup)
+    inputs = _Inputs(point, rule.max_gap, lookup, site)
     what = judged.pop()
     signal = inputs.composite(what) if isinstance(what, Combined) else what
     masks = tuple(plan for mask in rule.masks if (plan := inputs.mask(mask)) is not None)
@@ -71,10 +75,11 @@ def gap_of(own: int | None, point: Point | None) -> int | None:
 class _Inputs:
     """The points that a plan needs beside its own, numbered from 1 in the order in which they are met."""
 
-    def __init__(self, point: Point | None, max_gap: int | None, lookup: Lookup | None) -> None:
+    def __init__(self, point: Point | None, max_gap: int | None, lookup: Lookup | None, site: Catalogue | None) -> None:
         self.point = point
         self.max_gap = max_gap
         self.lookup = lookup
+        self.site = site
         self.names: list[str] = []
 
     def composite(self, combined: Combined) -> Composite:
@@ -94,12 +99,20 @@ class _Inputs:
         """The part as a plan of its own on one input."""
         source, point = self._source(part)
         level = _level(Level(part.condition, Priority.LOW, part.on_delay, part.off_delay), point)
+        if isinstance(part.condition, Within):
+            return Member(-1, Plan("", (level,), None, False, self._schedule(part.condition)))
         if isinstance(part.condition, Combined):
             return Member(-1, Plan("", (level,), None, False, self.composite(part.condition)))
         what = _judged(part.condition)
         signal = None if isinstance(what, Combined) else what
         gap = gap_of(self.max_gap if source == 0 else None, point)
         return Member(source, Plan("", (level,), gap, False, signal))
+
+    def _schedule(self, within: Within) -> InSchedule:
+        known = {} if self.site is None else self.site.schedules
+        if self.site is None or within.schedule not in known:
+            raise MissingInputError(within.schedule)
+        return InSchedule(self.site.timezone, known[within.schedule])
 
     def _source(self, part: Part) -> tuple[int, Point | None]:
         name = part.point or part.metric
@@ -131,7 +144,7 @@ def _level(level: Level, point: Point | None) -> LevelPlan:
     if isinstance(condition, StateIs):
         numbers = tuple(sorted(_numbers(condition, point)))
         return LevelPlan(Kind.STATE, level.priority, level.on_delay, level.off_delay, states=numbers)
-    if isinstance(condition, Combined):
+    if isinstance(condition, Combined | Within):
         return LevelPlan(Kind.AT_LEAST, level.priority, level.on_delay, level.off_delay, 1.0, 1.0)
     if isinstance(condition, DerivedLimit) and condition.at_least is not None:
         at = float(condition.at_least)

@@ -3,8 +3,10 @@
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
+from rules.signals.defrost import Defrost
 from rules.signals.rate import Rate
+from rules.signals.schedule import InSchedule
 from rules.signals.share import Duty, Mean
 from rules.signals.stuck import Stuck
 
-Signal = Rate | Stuck | Cumulative | Curve | Duty | Mean | ShortCycles
+Signal = Rate | Stuck | Cumulative | Curve | Duty | Mean | ShortCycles | Defrost | InSchedule

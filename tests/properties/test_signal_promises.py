@@ -16,6 +16,7 @@ from rules.model import DerivedLimit, Level, Limit, Rule, RuleSet, Selector
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
+from rules.signals.defrost import Asked, Defrost
 from rules.signals.known import Signal
 from rules.signals.rate import Rate
 from rules.signals.share import Duty, Mean
@@ -63,7 +64,7 @@ LIMITED = st.sampled_from(
 
 @st.composite
 def derived_levels(draw: st.DrawFn) -> tuple[Level, ...]:
-    kind = draw(st.sampled_from(("cumulative", "stuck", "curve", "cycles", "limited", "limited")))
+    kind = draw(st.sampled_from(("cumulative", "stuck", "curve", "cycles", "defrost", "limited", "limited")))
     conditions: list[DerivedLimit] = []
     if kind == "cumulative":
         signal: Signal = draw(CUMULATIVE)
@@ -75,6 +76,10 @@ def derived_levels(draw: st.DrawFn) -> tuple[Level, ...]:
         conditions = [DerivedLimit(signal, at_least=mark * MINUTE) for mark in marks]
     elif kind == "curve":
         conditions = [DerivedLimit(draw(CURVES), at_least=1.0)]
+    elif kind == "defrost":
+        asked = draw(st.sampled_from(Asked))
+        signal = Defrost(asked, draw(st.sampled_from((1.0, 3.0))), 4 * MINUTE, 6 * MINUTE)
+        conditions = [DerivedLimit(signal, at_least=1.0 if asked is Asked.ON else 6 * MINUTE)]
     elif kind == "cycles":
         signal = ShortCycles(8.0, draw(st.sampled_from((3, 5))) * MINUTE, 15 * MINUTE)
         conditions = [DerivedLimit(signal, at_least=draw(st.sampled_from((1, 2))))]

@@ -1,0 +1,98 @@
+"""Defrosts, recognised by their shape in the air temperature: a steep rise out of the cold, and the fall back into it.
+
+An electric defrost warms the air by several degrees within minutes and is over within the hour; nothing else that a
+freezer does of itself looks like that (a failing compressor gains a few degrees an *hour*). A door can, so where there
+is a power reading, combine with it. A hump begins when the air is `rise` above its lowest reading of the last `within`,
+and ends when half of that rise is gone again. One shape, three questions: is it on (a mask), how long has it lasted (an
+endless defrost), how long ago did the last one begin (a missed one; not said of a unit that was never seen to
+defrost). In a hole of more than half of `within` one may have passed unseen: then the time since the last one counts
+from its end.
+"""
+
+from collections import deque
+from enum import StrEnum
+
+from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+from rules.timeline import NEVER
+
+MOST_READINGS = 512  # in the window before a hump: of faster ones the lowest of each cell of time counts
+
+
+class Asked(StrEnum):
+    """What of a defrost the value is."""
+
+    ON = "on"  # 1 during a hump, else 0
+    LASTS = "lasts"  # ms since the hump began, 0 outside
+    SINCE = "since"  # ms since the last hump began; unknown before the first one
+
+
+class Defrost(Parameters, frozen=True, array_like=True, tag=True):
+    """`rise` in the point's unit, `within` in ms; `longest` is the longest time (ms) that a level asks for."""
+
+    asked: Asked
+    rise: float
+    within: int
+    longest: int
+
+    @property
+    def lookback(self) -> int:
+        """Twice the longest time asked for: time may count from a hole, and then the hump lies before it."""
+        return 2 * self.longest + self.within
+
+    def start(self, gap: int | None, marks: tuple[float, ...]) -> Running:
+        """Begin not knowing when the last defrost was."""
+        return _Defrost(self, gap, tuple(int(mark) for mark in marks))
+
+
+class _Defrost(Running):
+    FIELDS = ("readings", "began", "base", "on", "seen", "last")
+
+    def __init__(self, what: Defrost, gap: int | None, marks: tuple[int, ...]) -> None:
+        super().__init__(gap)
+        self.what = what
+        self.marks = marks
+        self.cell = max(1, what.within // MOST_READINGS)
+        self.readings: deque[tuple[int, float]] = deque()
+        self.began = 0  # of the last hump, or the end of the last hole after it
+        self.base = 0.0
+        self.on = False
+        self.seen = False
+        self.last = -NEVER  # the newest reading
+
+    def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
+        """Bad readings are left out."""
+        if not bad:
+            super().read(time, value, False)
+
+    def take(self, time: int, value: float) -> None:
+        """Enter a reading, and see whether a hump begins or ends with it."""
+        if time - self.last > self.what.within // 2:
+            self.readings.clear()
+            self.on, self.began = False, time
+        self.last = time
+        while self.readings and self.readings[0][0] < time - self.what.within:
+            self.readings.popleft()
+        lowest = min((one for _, one in self.readings), default=value)
+        if not self.on and value - lowest >= self.what.rise:
+            self.on, self.seen, self.began, self.base = True, True, time, lowest
+        elif self.on and value <= self.base + self.what.rise / 2:
+            self.on = False
+            self.readings.clear()
+        if self.readings and self.readings[-1][0] // self.cell == time // self.cell:
+            value = min(value, self.readings.pop()[1])
+        self.readings.append((time, value))
+
+    def end(self, at: int) -> None:
+        """How long the hole was shows at its end."""
+
+    def say(self, now: int) -> None:
+        """The answer to what is asked, and when it next reaches a mark."""
+        if self.what.asked is Asked.ON:
+            self.value, self.due = float(self.on), self.edge
+            return
+        counts = self.on if self.what.asked is Asked.LASTS else True
+        passed = min(now - self.began, self.what.longest) if counts else 0
+        known = self.what.asked is Asked.LASTS or self.seen
+        self.value = float(passed) if known else UNKNOWN_VALUE
+        reached = min((now + mark - passed for mark in self.marks if mark > passed), default=NEVER) if counts else NEVER
+        self.due = min(reached, self.edge)

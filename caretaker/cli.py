@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 GROUPS: dict[str, tuple[str, str]] = {
     "site": ("site", "app"), "rules": ("rules", "app"), "agents": ("agents", "app"),
-    "dead-letters": ("dead_letters", "app"),
+    "dead-letters": ("dead_letters", "app"), "alarms": ("alarms", "app"),
 }  # fmt: skip
 # What `caretaker[server]` adds to the agent, as it is imported.
 SERVER_PARTS = frozenset({

@@ -60,7 +60,7 @@ def test_the_incident_in_chinese_with_the_time_that_is_left(bench: Any) -> None:
     cut(school(bench))
     bench.measured("fridge-1/temperature", 6.3)
     page = bench.page("/", "zh-CN")
-    for words in ("停电", "保持柜门关闭", "优先转移", "约 1 小时", "6.3 °C，限值 8 °C", "牛奶"):
+    for words in ("停电", "保持柜门关闭", "优先转移", "约 60 分钟", "6.3 °C，限值 8 °C", "牛奶"):
         assert words in page, words
 
 

@@ -64,14 +64,13 @@ def test_the_incident_in_chinese_with_the_time_that_is_left(bench: Any) -> None:
         assert words in page, words
 
 
-def test_the_page_of_an_incident_has_its_alarms_with_their_forms_and_what_happened(bench: Any) -> None:
+def test_the_page_of_an_incident_leads_to_its_alarms_and_says_what_happened(bench: Any) -> None:
     cut(school(bench))
     warm(bench)
     (name,) = incident_items(bench.page("/incidents"))
     page = bench.page(f"/incidents/{name}")
     assert alarm_items(page) == ["no-power/meter-1/power", "cold-high/fridge-1/temperature"]
-    assert page.count('action="/alarms/no-power/meter-1/power/acknowledge"') == 1
-    assert f'value="/incidents/{name}"' in page
+    assert 'href="/alarms/no-power/meter-1/power"' in page
     assert "What happened" in page
 
 

@@ -74,10 +74,13 @@ def test_a_door_left_open_over_lunch_is_said_after_thirty_minutes(whole_path: Ma
     path, readings = lived(whole_path, start, start + 4 * HOUR, door)
     out = first(readings, point, opened, lambda value: value > 8.0, 30 * MINUTE)
     back = first(readings, point, closed, lambda value: value <= 7.5, 5 * MINUTE)
+    rule, door_point = "cold-storage-door-open", "fridge-2/door"
     assert path.log() == [
+        Said(rule, door_point, NORMAL, OPEN, "state_entered", "medium", opened + 31 * MINUTE),
         Said("cold-storage-high", point, NORMAL, OPEN, "above_limit", "high", out + 30 * MINUTE),
+        Said(rule, door_point, OPEN, RETURNED, "state_left", "medium", closed + MINUTE),
         Said("cold-storage-high", point, OPEN, RETURNED, "within_limit", "high", back + 5 * MINUTE),
-    ]
+    ], "read once a minute"
 
 
 def test_a_normal_day_raises_nothing(whole_path: Make) -> None:

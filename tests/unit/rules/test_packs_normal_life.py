@@ -55,6 +55,7 @@ def test_what_breaks_is_found_by_the_rule_that_is_meant(tmp_path: Path) -> None:
         ("boiler-fault", "boiler-1/status"),
         ("pump-fault", "pump-2/status"),
         ("freezer-high", "freezer-2/temperature"),
+        ("freezer-defrost-endless", "freezer-2/temperature"),
         ("cold-storage-no-data", "fridge-3/temperature"),
     }
     start = load_scenario(FAULTS, "scenario.yaml", SITE).start
@@ -62,4 +63,5 @@ def test_what_breaks_is_found_by_the_rule_that_is_meant(tmp_path: Path) -> None:
     assert minutes["boiler-fault"] == 15 * 60, "without delay"
     assert minutes["pump-fault"] == 16 * 60
     assert 18 * 60 + 25 < minutes["cold-storage-no-data"] < 18 * 60 + 31
+    assert minutes["freezer-defrost-endless"] < minutes["freezer-high"]
     assert minutes["cold-storage-high"] < minutes["cold-product-high"], "food follows the air"

@@ -1,0 +1,77 @@
+"""What the packs say of food, doors, probes, compressors and defrosts, by stories told minute by minute."""
+
+from pathlib import Path
+
+import pytest
+
+from rules.packs import load_pack_text
+from rules.ruletest import run_test
+from rules.ruletest_file import load_tests
+
+ROOT = Path(__file__).parents[3]
+
+STORIES = {
+    "three times 45 minutes too warm are two hours in all": """
+      - {point: fridge-1/product_temperature, values: 5x60 9x45 5x60 9x45 5x60 9x45 5x60}
+    transitions:
+      - {at: 75min, rule: cold-product-high, to: unacknowledged, priority: high}
+      - {at: 110min, rule: cold-product-high, to: returned-unacknowledged}
+      - {at: 180min, rule: cold-product-high, to: unacknowledged}
+      - {at: 215min, rule: cold-product-high, to: returned-unacknowledged}
+      - {at: 285min, rule: cold-product-high, to: unacknowledged}
+      - {at: 300min, rule: cold-product-cumulative, to: unacknowledged, reason: out_of_limit_too_long, priority: urgent}
+      - {at: 320min, rule: cold-product-high, to: returned-unacknowledged}
+    """,
+    "two hours in one piece are told once": """
+      - {point: fridge-1/product_temperature, values: 5x60 9x150 5x120}
+    transitions:
+      - {at: 75min, rule: cold-product-high, to: unacknowledged, priority: high}
+      - {at: 180min, rule: cold-product-high, to: unacknowledged, priority: urgent}
+      - {at: 215min, rule: cold-product-high, to: returned-unacknowledged}
+    """,
+    "a door that is left open": """
+      - {point: fridge-1/door, values: closedx10 openx5 closedx10 openx40 closedx10}
+    transitions:
+      - {at: 55min, rule: cold-storage-door-open, to: unacknowledged, reason: state_entered, priority: medium}
+      - {at: 65min, rule: cold-storage-door-open, to: returned-unacknowledged}
+    """,
+    "a probe that stands still": """
+      - {point: fridge-2/temperature, values: 4 4.2 4.1x250 4.3}
+    transitions:
+      - {at: 242min, rule: cold-storage-probe-stuck, to: unacknowledged, reason: stuck}
+      - {at: 252min, rule: cold-storage-probe-stuck, to: returned-unacknowledged}
+    """,
+    "a compressor that trips": """
+      - {point: fridge-2/power, values: 0x20 150x3 0x8 150x3 0x8 150x3 0x8 150x3 0x8}
+    transitions:
+      - {at: 56min, rule: compressor-short-cycles, to: unacknowledged, reason: short_cycles, priority: low}
+    """,
+    "healthy cycles": """
+      - {point: fridge-2/power, values: 0x20 150x12 0x20 150x15 0x25 150x10 0x20 150x12 0x20 150x11 0x9}
+    transitions: []
+    """,
+    "a freezer that defrosts in half an hour": """
+      - {point: freezer-1/temperature, values: -19x60 -18+1x18 -1x4 -2-1x16 -19x60}
+    transitions: []
+    """,
+    "a defrost that does not end, seen before the limit of the air": """
+      - {point: freezer-1/temperature, values: -19x60 -18+1x18 -1x80}
+    transitions:
+      - {at: 124min, rule: freezer-defrost-endless, to: unacknowledged, reason: defrost_wrong, priority: high}
+      - {at: 142min, rule: freezer-high, to: unacknowledged}
+    """,
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_packs_say_exactly_this(story: str) -> None:
+    text = (
+        f"rules: [cn-canteen, facility-basic]\nsite: site.yaml\ntests:\n  - name: {story}\n    series:{STORIES[story]}"
+    )
+    assert run_test(*load_tests(text, "story.yaml", read)) == []
+
+
+def read(name: str) -> tuple[str, str]:
+    if name == "site.yaml":
+        return name, (ROOT / "examples/school/site.yaml").read_text(encoding="utf-8")
+    return name, load_pack_text(name)

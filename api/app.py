@@ -16,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import models, pages, problems, routes, rule_pages
+from api import excursion_routes, models, pages, problems, routes, rule_pages
 from api.health import readiness
 from api.incidents import IncidentDesk
 from api.knowledge import Knowledge
@@ -38,6 +38,7 @@ _TAGS = [
     {"name": "catalogue", "description": "What there is to watch: site, area, asset, point."},
     {"name": "readings", "description": "What was measured, and what never came."},
     {"name": "alarms", "description": "What is out of order, what was, and who answered."},
+    {"name": "excursions", "description": "How long is left, why, what an excursion was, and what became of the food."},
     {"name": "rules", "description": "How good the alarms are, and what a change of rules would do."},
     {"name": "live", "description": "What changes, as it changes."},
     {"name": "operation", "description": "How the installation itself does."},
@@ -68,7 +69,9 @@ def create_app(console: Console, series: SeriesStore, *, clock: Callable[[], int
     app.state.desk = desk
     app.include_router(routes.router(operations, feed, desk, incidents))
     _operation(app, operations, metrics, feed, settings)
-    rule_pages.install(app, pages.install(app, operations, settings, incidents), incidents, desk)
+    drawn = pages.install(app, operations, settings, incidents)
+    rule_pages.install(app, drawn, incidents, desk)
+    excursion_routes.install(app, drawn)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(_Counted, metrics=metrics)
     app.add_middleware(Guard, hosts=settings.hosts)

@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from api import command_pages
+from api import command_pages, insight_words
 from api import parameters as given
 from api.assets import Static, add_static
 from api.board import Standing, open_alarms, set_aside, tally
@@ -23,6 +23,7 @@ from api.command_pages import NAME_COOKIE, YEAR
 from api.command_routes import Key
 from api.i18n import COOKIE, choose, language
 from api.incidents import IncidentDesk, IncidentView
+from api.insight import InsightDesk
 from api.operations import Operations, SiteState
 from api.problems import Problem
 from api.settings import ApiSettings
@@ -60,6 +61,7 @@ class Pages:
     def __init__(self, operations: Operations, settings: ApiSettings, static: Static, incidents: IncidentDesk) -> None:
         self.operations = operations
         self.incidents = incidents
+        self.insight = InsightDesk(operations)
         self._settings = settings
         self._environments = {code: _environment(code, static) for code in ("en", "zh")}
 
@@ -126,6 +128,7 @@ def _environment(code: str, static: Static) -> jinja2.Environment:
     environment.globals["icon"] = _icons(static)
     environment.globals["switched"] = switched
     environment.globals["Standing"] = Standing
+    environment.globals["said"] = insight_words
     return environment
 
 
@@ -171,6 +174,7 @@ def _asset(routes: APIRouter, pages: Pages) -> None:
             readings=state.readings,
             one=next(found for found in state.assets if found.asset.id == asset),
             log=by_event_time(log),
+            insight=pages.insight.of_asset(view.known.catalogue.site, asset),
             ranges=tuple(RANGES),
             span=span if span in RANGES else "24h",
         )

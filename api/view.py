@@ -151,6 +151,11 @@ class View:
             return self.label(self.known.catalogue.label)
         return self.label(known.label) if known else asset
 
+    def content(self, asset: str) -> str:
+        """What is in the asset; empty when the catalogue does not say."""
+        known = self.known.catalogue.assets_by_id.get(asset) if self.known else None
+        return self.label(known.content) if known else ""
+
     def area_name(self, asset: str) -> str:
         """The name of the asset's area."""
         known = self.known.catalogue.assets_by_id.get(asset) if self.known else None

@@ -55,6 +55,12 @@ def observe(grid: Grid) -> dict[Feature, float]:
     return {feature: float(look(sight)) for feature, look in _LOOKS.items()}
 
 
+def degrees_of(grid: Grid) -> float:
+    """What 1 °C of a fridge is on this asset, in °C; 1 where its past is not known."""
+    unit = _Sight(grid, unbroken(grid.air), machine_of(grid, unbroken(grid.air))).unit
+    return unit if np.isfinite(unit) else 1.0
+
+
 class _Sight:
     """What several features need, worked out once."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from rules.insight.causes import Cause, weigh
 from rules.insight.thermal import Outlook
-from tests.insight.cases import CauseCase, TimeCase, cause_cases, time_cases
+from tests.insight.cases import CauseCase, TimeCase, cause_cases, early_cases, time_cases
 from tests.insight.fit import CAUSES, as_module, fitted
 from tests.insight.fleet import simulate
 
@@ -40,19 +40,26 @@ def main(words: Sequence[str] | None = None) -> int:
         cases: list[CauseCase] = []
         for seed in seeds:
             run = simulate(seed, asked.assets)
-            cases += [*cause_cases(run), *cause_cases(run, later=45)]
+            cases += [*cause_cases(run), *cause_cases(run, later=45), *early_cases(run)]
         table = fitted((CAUSES[case.kind], case.observed) for case in cases)
         command = f"python -m tests.insight fit --seeds {','.join(map(str, seeds))} --assets {asked.assets}"
         TABLE.write_text(as_module(table, command, len(cases)), encoding="utf-8")
         print(f"{TABLE}: {len(cases)} cases")
         return 0
     causes: list[CauseCase] = []
+    early: list[CauseCase] = []
     times: list[TimeCase] = []
     for seed in seeds:
         run = simulate(seed, asked.assets)
         causes += cause_cases(run)
+        early += early_cases(run)
         times += time_cases(run)
-    found = {"seeds": seeds, "cause": cause_figures(causes), "time_left": time_figures(times)}
+    found = {
+        "seeds": seeds,
+        "cause": cause_figures(causes),
+        "cause_early": cause_figures(early),
+        "time_left": time_figures(times),
+    }
     print(json.dumps(found, indent=1) if asked.format == "json" else as_text(found))
     return 0
 

@@ -21,6 +21,11 @@ from tests.insight.fleet import START, WARM_LOAD, Run, crossing
 
 DELAY = {"refrigerator": 30, "sample_fridge": 30, "cold_room": 45, "freezer": 75}  # minutes, as in cn-canteen
 DEADBAND = 0.5
+EARLY = 40  # minutes after a sudden fault
+_SUDDEN = (
+    FaultKind.COMPRESSOR_FAILURE, FaultKind.POWER_CUT, FaultKind.DOOR_LEFT_OPEN, FaultKind.FAN_FAILURE,
+    FaultKind.ENDLESS_DEFROST,
+)  # fmt: skip
 _SLOW = (FaultKind.REFRIGERANT_LOSS, FaultKind.ICED_EVAPORATOR, FaultKind.CONDENSER_FOULING)
 
 
@@ -95,6 +100,14 @@ def cause_cases(run: Run, later: int = 0) -> Iterator[CauseCase]:
         row = asked_row(run, asset)
         if row is not None and row + later < len(run.value):
             row += later
+            yield CauseCase(asset, kind, observe(grid_of(run.columns(asset, row + 1), int(run.times[row]))))
+
+
+def early_cases(run: Run, after: int = EARLY) -> Iterator[CauseCase]:
+    """What strikes at once, asked about `after` minutes later, mostly before any limit is passed."""
+    for asset, kind in run.kinds.items():
+        row = (run.begun[asset] - START) // MINUTE + after
+        if kind in _SUDDEN and row < len(run.value):
             yield CauseCase(asset, kind, observe(grid_of(run.columns(asset, row + 1), int(run.times[row]))))
 
 

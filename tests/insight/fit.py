@@ -11,7 +11,7 @@ from rules.insight.causes import Cause
 from rules.insight.features import Feature
 
 EDGES: Mapping[Feature, tuple[float, ...]] = {
-    Feature.SUPPLY: (0.5, 1.5),
+    Feature.SUPPLY: (0.5,),
     Feature.STOOD: (1.2, 2.0),
     Feature.RUN_SHARE: (0.05, 0.8, 0.97),
     Feature.DUTY: (0.3, 0.75, 1.25, 1.7),

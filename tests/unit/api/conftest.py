@@ -17,6 +17,7 @@ from api.settings import ApiSettings
 from domain.alarms import Alarm, AlarmEvent, AlarmKey, EventKind, Overlay, OverlayKind, Priority, Reason, Transition
 from domain.batch import Gap
 from domain.errors import ConflictError, IllegalTransitionError, NotFoundError
+from domain.food import FoodDecision
 from domain.lifecycle import apply
 from domain.readings import Quality
 from domain.records import (
@@ -96,6 +97,7 @@ class FakeConsole:
     alarm_rows: dict[tuple[str, AlarmKey], Alarm] = field(default_factory=dict)
     log: list[Transition] = field(default_factory=list)
     excursion_rows: list[Excursion] = field(default_factory=list)
+    decision_rows: list[FoodDecision] = field(default_factory=list)
     discovery_rows: list[Discovery] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     agent_rows: list[AgentRow] = field(default_factory=list)
@@ -219,6 +221,19 @@ class FakeConsole:
             and one.start < end
             and (one.end is None or one.end > start)
         ]
+
+    def excursion(self, site: str, number: int) -> Excursion | None:
+        return next((one for one in self.excursion_rows if (one.site, one.id) == (site, number)), None)
+
+    def food_decisions(self, site: str, excursions: Sequence[int]) -> list[FoodDecision]:
+        return [one for one in self.decision_rows if one.site == site and one.excursion in excursions]
+
+    def decide_food(self, decision: FoodDecision, supersedes: int | None = None) -> FoodDecision:
+        earlier = self.food_decisions(decision.site, [decision.excursion])
+        if (earlier[-1].id if earlier else None) != supersedes:
+            raise ConflictError("somebody has decided meanwhile", "look at it again, then decide")
+        self.decision_rows.append(replace(decision, id=len(self.decision_rows) + 1))
+        return self.decision_rows[-1]
 
     def discoveries(self, site: str) -> list[Discovery]:
         return [one for one in self.discovery_rows if one.site == site]

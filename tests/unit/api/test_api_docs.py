@@ -29,7 +29,8 @@ def test_every_route_of_the_docs_exists(bench: Any) -> None:
     known = {f"{method} {path}" for method, path, _ in operations(bench.json("/openapi.json"))}
     pages = {"GET /", "GET /assets/{asset}", "GET /alarms", "GET /alarms/{rule}/{asset}/{metric}",
              "POST /alarms/{rule}/{asset}/{metric}/…", "POST /assets/{asset}/…",
-             "GET /charts/{asset}/{metric}", "GET /openapi.json"}  # fmt: skip
+             "GET /charts/{asset}/{metric}", "GET /openapi.json", "GET /excursions", "GET /excursions/{number}",
+             "POST /excursions/{number}/decisions"}  # fmt: skip
     described = set(re.findall(r"`((?:GET|POST) /[^`?]*)`", DOCS))
     assert described - known - pages == set()
     assert pages - described == set()

@@ -58,6 +58,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.DUTY_BEYOND_LIMIT: _("runs too much or too little"),
     Reason.SHORT_CYCLES: _("starts and stops too often"),
     Reason.DEFROST_WRONG: _("a defrost is missing or does not end"),
+    Reason.UNBALANCED: _("the phases are loaded unequally"),
     Reason.CONDITIONS_MET: _("several conditions hold together"),
     Reason.CONDITION_OVER: _("this is over"),
     Reason.NO_DATA: _("no readings arrive"),

@@ -77,6 +77,7 @@ class Reason(StrEnum):
     DUTY_BEYOND_LIMIT = "duty_beyond_limit"
     SHORT_CYCLES = "short_cycles"
     DEFROST_WRONG = "defrost_wrong"
+    UNBALANCED = "unbalanced"
     CONDITIONS_MET = "conditions_met"
     CONDITION_OVER = "condition_over"
     NO_DATA = "no_data"

@@ -15,6 +15,7 @@ from rules.model import Mode
 from rules.plan import NEVER, UNKNOWN, Composite, Masked, MaskPlan, Member, Plan
 from rules.signals.base import UNKNOWN_VALUE, Running
 from rules.signals.plain import Plain
+from rules.signals.unbalance import Unbalance
 
 
 class _Member:
@@ -202,7 +203,7 @@ def running_of(plan: Plan) -> Running:
         inner = msgspec.structs.replace(plan, signal=signal.inner)
         running = Plain(plan.max_gap) if signal.inner is None else running_of(inner)
         masks = [_Mask(mask, _member(mask.member)) for mask in signal.masks]
-        return _Masking(running, masks, isinstance(signal.inner, Composite))
+        return _Masking(running, masks, isinstance(signal.inner, Composite | Unbalance))
     if isinstance(signal, Composite):
         return _Combining(signal, [_member(member) for member in signal.members])
     assert signal is not None

@@ -16,8 +16,11 @@ from rules.signals.defrost import Asked, Defrost
 from rules.signals.rate import Rate
 from rules.signals.share import Duty, Mean
 from rules.signals.stuck import Stuck
+from rules.signals.unbalance import Unbalance
 
 COLD = 8.0  # °C: what reheating begins to rise from, where the rule does not say (GB 31654-2021: 8 to 60 °C)
+
+LEAST_MEAN = 1.0  # A or V: below it the unbalance of phases is that of noise
 
 DEFROST_RISE = 5.0  # degrees: real freezers show humps from -18 °C to -2 … +6 °C
 DEFROST_WITHIN = 30 * MINUTE  # an electric defrost heats for 15 to 30 minutes
@@ -190,6 +193,41 @@ def _mean(node: Node) -> DerivedLimit:
     return DerivedLimit(Mean(_time(parts, "over")), *_limited(node, parts))
 
 
+def _unbalance(node: Node) -> DerivedLimit:
+    parts = node.fields(("of", "above_percent"), ("deadband", "least_mean"))
+    metrics: list[str] = []
+    for item in parts["of"].items():
+        metric = _name(item, lambda text: check_id(text, "metric"))
+        if metric in metrics:
+            raise item.error(f"the metric {metric!r} stands here twice", "name each phase once")
+        metrics.append(metric)
+    if len(metrics) < 2:
+        raise parts["of"].error(
+            "an unbalance needs at least two metrics", "write for example of: [current_l1, current_l2, current_l3]"
+        )
+    least = _not_below_zero(parts, "least_mean", LEAST_MEAN, "write how large the mean must be to be judged")
+    signal = Unbalance(tuple(metrics), least)
+    return DerivedLimit(signal, above=_percent(parts), deadband=_deadband(parts))
+
+
+def _percent(parts: Mapping[str, Node]) -> float:
+    return _not_below_zero(parts, "above_percent", 0.0, "write a percentage, for example above_percent: 2")
+
+
+def _deadband(parts: Mapping[str, Node]) -> float:
+    remedy = "write by how much it must come back inside the limit before the alarm clears"
+    return _not_below_zero(parts, "deadband", 0.0, remedy)
+
+
+def _not_below_zero(parts: Mapping[str, Node], key: str, omitted: float, remedy: str) -> float:
+    if key not in parts:
+        return omitted
+    number = parts[key].number()
+    if number < 0:
+        raise parts[key].error(f"it is {number:g}, but it must be 0 or more", remedy)
+    return number
+
+
 def _short_cycles(node: Node) -> DerivedLimit:
     parts = node.fields(("on_above", "shorter_than", "count", "in"))
     cycles = ShortCycles(parts["on_above"].number(), _time(parts, "shorter_than"), _time(parts, "in"))
@@ -231,6 +269,8 @@ def _part(node: Node) -> Part:
     condition = read_condition(node, parts)
     if isinstance(condition, Combined) and ("metric" in parts or "point" in parts):
         raise node.error("what is combined has several inputs", "write metric or point inside, at each condition")
+    if "unbalance" in parts and ("metric" in parts or "point" in parts):
+        raise node.error("an unbalance names its metrics itself", "leave 'metric' and 'point' out")
     return Part(
         condition,
         metric=_name(parts["metric"], lambda text: check_id(text, "metric")) if "metric" in parts else "",
@@ -291,6 +331,7 @@ DERIVED: Mapping[str, Callable[[Node], DerivedLimit | Combined]] = {
     "duty": _duty,
     "mean": _mean,
     "short_cycles": _short_cycles,
+    "unbalance": _unbalance,
     "defrost": _defrost(Asked.ON),
     "defrost_missed": _defrost(Asked.SINCE),
     "defrost_endless": _defrost(Asked.LASTS),

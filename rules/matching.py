@@ -14,7 +14,7 @@ from domain.units import Quantity
 from rules.assign import find, selects
 from rules.condition_file import kind_of
 from rules.model import Combined, Condition, DerivedLimit, Limit, Rule, RuleSet, StateIs, Within
-from rules.resolve import with_parts
+from rules.resolve import metrics_of, with_parts
 
 
 class Weight(StrEnum):
@@ -127,6 +127,11 @@ def _parts_mismatch(rule: Rule, point: Point, catalogue: Catalogue, place: Place
         else:
             yield from _wrong_kind(rule, part.condition, other, place)
             yield from _unknown_states(rule, part.condition, other, place)
+    for condition in [*(level.condition for level in rule.levels[:1]), *(part.condition for part in needed)]:
+        for metric in metrics_of(condition):
+            if find(catalogue, point, metric) is None:
+                message = f"it is not judged at {point.name}: {point.asset} has no {metric}"
+                yield Finding(Weight.WARNING, rule.id, message, "", place)
 
 
 def _wrong_kind(rule: Rule, condition: Condition, point: Point, place: Place | None) -> Iterable[Finding]:

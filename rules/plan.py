@@ -25,6 +25,7 @@ from rules.signals.known import Signal
 from rules.signals.rate import Rate
 from rules.signals.share import Duty
 from rules.signals.stuck import Stuck
+from rules.signals.unbalance import Unbalance
 from rules.timeline import NEVER
 
 __all__ = ["ENTERED", "LEFT", "NEVER", "UNKNOWN", "Bools", "Codes", "Kind", "LevelPlan", "Plan", "bad_rows"]
@@ -67,6 +68,7 @@ SIGNALLED: dict[type, Reason] = {
     Duty: Reason.DUTY_BEYOND_LIMIT,
     ShortCycles: Reason.SHORT_CYCLES,
     Defrost: Reason.DEFROST_WRONG,
+    Unbalance: Reason.UNBALANCED,
 }  # a signal that is not here is called what its limit is called
 
 

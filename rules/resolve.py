@@ -6,12 +6,15 @@ never masks; a condition that needs such a metric judges nothing there. `rules.m
 
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from domain.alarms import Priority
 from domain.catalogue import Catalogue, Point
 from rules.model import Combined, Condition, DerivedLimit, Level, Limit, Mask, NoData, Part, Rule, StateIs, Within
 from rules.plan import Composite, Kind, LevelPlan, Masked, MaskPlan, Member, Plan
 from rules.signals.known import Signal
 from rules.signals.schedule import InSchedule
+from rules.signals.unbalance import Unbalance
 
 INTERVALS_PER_GAP = 3
 
@@ -42,7 +45,7 @@ def plan_of(rule: Rule, point: Point | None, lookup: Lookup | None = None, site:
         raise ValueError(f"rule {rule.id!r} judges different things in its levels: write two rules")
     inputs = _Inputs(point, rule.max_gap, lookup, site)
     what = judged.pop()
-    signal = inputs.composite(what) if isinstance(what, Combined) else what
+    signal = inputs.composite(what) if isinstance(what, Combined) else inputs.bound(what)
     masks = tuple(plan for mask in rule.masks if (plan := inputs.mask(mask)) is not None)
     levels = tuple(_level(level, point) for level in rule.levels)
     whole = Masked(signal, masks) if masks else signal
@@ -53,7 +56,15 @@ def looks_elsewhere(rule: Rule) -> bool:
     """Whether the rule needs other points than the one that it judges."""
     parts = [mask.part for mask in rule.masks]
     parts += [part for level in rule.levels if isinstance(level.condition, Combined) for part in level.condition.parts]
-    return any(part.metric or part.point for part in with_parts(parts))
+    needed = [level.condition for level in rule.levels] + [part.condition for part in with_parts(parts)]
+    return any(part.metric or part.point for part in with_parts(parts)) or any(map(metrics_of, needed))
+
+
+def metrics_of(condition: Condition) -> tuple[str, ...]:
+    """The metrics of the asset that the condition needs together, whatever point it stands at."""
+    if isinstance(condition, DerivedLimit) and isinstance(condition.signal, Unbalance):
+        return condition.signal.metrics
+    return ()
 
 
 def with_parts(parts: Iterable[Part]) -> Iterator[Part]:
@@ -104,9 +115,17 @@ class _Inputs:
         if isinstance(part.condition, Combined):
             return Member(-1, Plan("", (level,), None, False, self.composite(part.condition)))
         what = _judged(part.condition)
-        signal = None if isinstance(what, Combined) else what
+        signal = None if isinstance(what, Combined) else self.bound(what)
         gap = gap_of(self.max_gap if source == 0 else None, point)
-        return Member(source, Plan("", (level,), gap, False, signal))
+        return Member(-1 if isinstance(signal, Unbalance) else source, Plan("", (level,), gap, False, signal))
+
+    def bound(self, signal: Signal | None) -> Signal | None:
+        """The signal with what the site and the point say of it."""
+        if not isinstance(signal, Unbalance):
+            return signal
+        found = [self._input(metric) for metric in signal.metrics]
+        gaps = tuple(gap_of(self.max_gap, point) for _, point in found)
+        return msgspec.structs.replace(signal, sources=tuple(source for source, _ in found), gaps=gaps)
 
     def _schedule(self, within: Within) -> InSchedule:
         known = {} if self.site is None else self.site.schedules
@@ -116,8 +135,9 @@ class _Inputs:
 
     def _source(self, part: Part) -> tuple[int, Point | None]:
         name = part.point or part.metric
-        if not name:
-            return 0, self.point
+        return self._input(name) if name else (0, self.point)
+
+    def _input(self, name: str) -> tuple[int, Point | None]:
         point = None
         if self.lookup is not None:
             point = self.lookup(name)

@@ -8,5 +8,6 @@ from rules.signals.rate import Rate
 from rules.signals.schedule import InSchedule
 from rules.signals.share import Duty, Mean
 from rules.signals.stuck import Stuck
+from rules.signals.unbalance import Unbalance
 
-Signal = Rate | Stuck | Cumulative | Curve | Duty | Mean | ShortCycles | Defrost | InSchedule
+Signal = Rate | Stuck | Cumulative | Curve | Duty | Mean | ShortCycles | Defrost | InSchedule | Unbalance

@@ -18,6 +18,7 @@ from rules.model import Combined, DerivedLimit, Level, Limit, Mask, Mode, Part, 
 from rules.readings_csv import ReadingRows
 from rules.signals.cumulative import Cumulative
 from rules.signals.share import Duty
+from rules.signals.unbalance import Unbalance
 from tests.properties.test_engine_promises import (
     POINTS,
     Pack,
@@ -41,6 +42,7 @@ CONDITIONS = st.sampled_from(
         Limit(below=8.0),
         DerivedLimit(Cumulative(10 * MINUTE, above=7.0), at_least=3 * MINUTE),
         DerivedLimit(Duty(12 * MINUTE, 8.0), above=0.4),
+        DerivedLimit(Unbalance(("fridge-2/temperature", "fridge-3/temperature"), 1.0), above=5.0, deadband=2.0),
     )
 )
 DELAYS = st.sampled_from((0, 0, MINUTE, 3 * MINUTE))

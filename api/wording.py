@@ -59,6 +59,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.SHORT_CYCLES: _("starts and stops too often"),
     Reason.DEFROST_WRONG: _("a defrost is missing or does not end"),
     Reason.UNBALANCED: _("the phases are loaded unequally"),
+    Reason.MORE_ENERGY: _("it uses more energy than it should"),
     Reason.CONDITIONS_MET: _("several conditions hold together"),
     Reason.CONDITION_OVER: _("this is over"),
     Reason.NO_DATA: _("no readings arrive"),

@@ -78,6 +78,7 @@ class Reason(StrEnum):
     SHORT_CYCLES = "short_cycles"
     DEFROST_WRONG = "defrost_wrong"
     UNBALANCED = "unbalanced"
+    MORE_ENERGY = "more_energy_than_it_should"
     CONDITIONS_MET = "conditions_met"
     CONDITION_OVER = "condition_over"
     NO_DATA = "no_data"

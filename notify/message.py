@@ -40,6 +40,7 @@ _REASONS = {
     Reason.SHORT_CYCLES: Label("starts and stops too often", "启停过于频繁"),
     Reason.DEFROST_WRONG: Label("a defrost is missing or does not end", "除霜缺失或不结束"),
     Reason.UNBALANCED: Label("the phases are loaded unequally", "三相不平衡"),
+    Reason.MORE_ENERGY: Label("it uses more energy than it should", "用电多于应有水平"),
     Reason.CONDITIONS_MET: Label("several conditions hold together", "多个条件同时满足"),
     Reason.CONDITION_OVER: Label("this is over", "该情况已结束"),
     Reason.NO_DATA: Label("no data", "无数据"),

@@ -55,6 +55,10 @@ class _Member:
             known = now < self.condition.edge
         return float(self.condition.level >= 0) if known else UNKNOWN_VALUE
 
+    def inherit(self, other: "_Member", before: int) -> None:
+        """Remember what the other one does."""
+        inherit(self.condition, other.condition, before)
+
     def state(self) -> list[Any]:
         one = self.condition
         levels = [[level.phase, level.since, level.accrued, level.mark] for level in one.levels]
@@ -104,6 +108,11 @@ class _Combining(Running):
         else:
             self.value = 1.0 if 1.0 in truths else UNKNOWN_VALUE if unknown else 0.0
         self.due = min(member.due(now) for member in self.members)
+
+    def inherit(self, other: Running, before: int) -> None:
+        assert isinstance(other, _Combining)
+        for member, known in zip(self.members, other.members, strict=True):
+            member.inherit(known, before)
 
     def state(self) -> list[Any]:
         return [self.value, self.due, [member.state() for member in self.members]]
@@ -183,6 +192,12 @@ class _Masking(Running):
         self.value = UNKNOWN_VALUE if any(mask.on(now) for mask in self.masks) else self.inner.value
         self.due = min(self.inner.due, *(mask.due(now) for mask in self.masks))
 
+    def inherit(self, other: Running, before: int) -> None:
+        assert isinstance(other, _Masking)
+        self.inner.inherit(other.inner, before)
+        for mask, known in zip(self.masks, other.masks, strict=True):
+            mask.member.inherit(known.member, before)
+
     def state(self) -> list[Any]:
         masks = [[mask.since, mask.tail, mask.member.state()] for mask in self.masks]
         return [self.value, self.due, self.inner.state(), masks]
@@ -217,3 +232,16 @@ def _member(member: Member) -> _Member:
 def condition_of(plan: Plan) -> Condition:
     """The plan at its beginning, with nothing known."""
     return Condition(plan) if plan.signal is None else Derived(plan, running_of(plan))
+
+
+def inherit(fresh: Condition, live: Condition, before: int) -> None:
+    """Let a condition that begins at `before` remember what the live one of the same plan knows of earlier time."""
+    if isinstance(fresh, Derived) and isinstance(live, Derived):
+        fresh.running.inherit(live.running, before)
+
+
+def again(live: Condition, before: int) -> Condition:
+    """The live condition's plan at its beginning, for a stretch of the past that starts at `before`."""
+    fresh = condition_of(live.plan)
+    inherit(fresh, live, before)
+    return fresh

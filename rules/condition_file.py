@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 from domain.documents import Node
 from domain.ids import check_id, parse_point
-from domain.times import HOUR, MINUTE
+from domain.times import DAY, HOUR, MINUTE
 from rules.model import Combined, Condition, DerivedLimit, Limit, Mask, Mode, NoData, Part, StateIs, Within
+from rules.signals.base_load import BaseLoad
+from rules.signals.baseline import Baseline
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
 from rules.signals.defrost import Asked, Defrost
+from rules.signals.out_of_hours import OutOfHours
 from rules.signals.rate import Rate
 from rules.signals.share import Duty, Mean
 from rules.signals.stuck import Stuck
@@ -20,6 +23,7 @@ from rules.signals.unbalance import Unbalance
 
 COLD = 8.0  # °C: what reheating begins to rise from, where the rule does not say (GB 31654-2021: 8 to 60 °C)
 
+MOST_WEEKS, MOST_DAYS, MOST_BASE_DAYS = 12, 366, 31  # remembered of a point: so many hours or days are kept
 LEAST_MEAN = 1.0  # A or V: below it the unbalance of phases is that of noise
 
 DEFROST_RISE = 5.0  # degrees: real freezers show humps from -18 °C to -2 … +6 °C
@@ -210,6 +214,42 @@ def _unbalance(node: Node) -> DerivedLimit:
     return DerivedLimit(signal, above=_percent(parts), deadband=_deadband(parts))
 
 
+def _baseline(node: Node) -> DerivedLimit:
+    parts = node.fields(("above_percent", "of"), ("weeks", "over", "like", "deadband"))
+    parts["of"].text(one_of=("hour_of_week",))
+    weeks = parts["weeks"].integer(least=2) if "weeks" in parts else 4
+    if weeks > MOST_WEEKS:
+        raise parts["weeks"].error(f"at most {MOST_WEEKS} weeks are remembered", "write for example weeks: 4")
+    hours = _whole(parts, "over", HOUR, 24) if "over" in parts else 1
+    like = _name(parts["like"], lambda text: check_id(text, "schedule")) if "like" in parts else ""
+    return DerivedLimit(Baseline(weeks=weeks, hours=hours, like=like), above=_percent(parts), deadband=_deadband(parts))
+
+
+def _out_of_hours(node: Node) -> DerivedLimit:
+    parts = node.fields(("schedule", "above_percent"), ("over", "deadband"))
+    days = _whole(parts, "over", DAY, MOST_DAYS) if "over" in parts else 7
+    share = _percent(parts)
+    if share >= 100:
+        raise parts["above_percent"].error("a share is never more than 100 %", "write for example above_percent: 25")
+    hours = _name(parts["schedule"], lambda text: check_id(text, "schedule"))
+    return DerivedLimit(OutOfHours(hours=hours, days=days), above=share, deadband=_deadband(parts))
+
+
+def _base_load(node: Node) -> DerivedLimit:
+    parts = node.fields(("above",), ("over", "deadband"))
+    days = _whole(parts, "over", DAY, MOST_BASE_DAYS) if "over" in parts else 1
+    return DerivedLimit(BaseLoad(days=days), *_limited(node, parts))
+
+
+def _whole(parts: Mapping[str, Node], key: str, unit: int, most: int) -> int:
+    """So many whole hours or days."""
+    time = _time(parts, key)
+    if time % unit or time > most * unit:
+        each = "hours" if unit == HOUR else "days"
+        raise parts[key].error(f"it must be whole {each}, at most {most}", f"write for example {key}: 1{each[0]}")
+    return time // unit
+
+
 def _percent(parts: Mapping[str, Node]) -> float:
     return _not_below_zero(parts, "above_percent", 0.0, "write a percentage, for example above_percent: 2")
 
@@ -332,6 +372,9 @@ DERIVED: Mapping[str, Callable[[Node], DerivedLimit | Combined]] = {
     "mean": _mean,
     "short_cycles": _short_cycles,
     "unbalance": _unbalance,
+    "baseline": _baseline,
+    "out_of_hours": _out_of_hours,
+    "base_load": _base_load,
     "defrost": _defrost(Asked.ON),
     "defrost_missed": _defrost(Asked.SINCE),
     "defrost_endless": _defrost(Asked.LASTS),

@@ -18,6 +18,7 @@ from domain.ports import History
 from domain.records import Review, Revision
 from rules.assign import OpenPlan, joined_points, open_plans, open_plans_of, plans_by_point
 from rules.closing import closing_reason, forget
+from rules.composite import condition_of
 from rules.condition import Change, Condition
 from rules.doubts import Doubts
 from rules.events import event_of
@@ -336,10 +337,10 @@ class Engine:
             return []
         plan = track.condition.plan
         frontier = self.complete(track.point)
-        known = self.past.stretch(self.doubts.kept(self.table, track.point), name, frontier - plan.lookback, NEVER)
+        known = self.past.stretch(self.doubts.kept(self.table, track.point), name, frontier - plan.memory, NEVER)
         if known is None or not known[1]:
             return []
-        fresh, changes = judge_again(plan, known[0], frontier, -1, self.prefilter)
+        fresh, changes = judge_again(condition_of(plan), known[0], frontier, -1, self.prefilter)
         track.condition = fresh
         return self._begun(track, frontier, changes, now)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from domain.times import MINUTE
+from rules.composite import again as renewed
 from rules.composite import condition_of
 from rules.condition import Change, Condition
 from rules.derived import Derived
@@ -161,10 +162,10 @@ class Joints:
             recent = self.table.recent.read(point)
             joint.take(source, recent.take(recent.time >= joint.frontier))
         plan = joint.track.condition.plan
-        known = self.stretch(joint, past, joint.frontier - plan.lookback, joint.frontier)
+        known = self.stretch(joint, past, joint.frontier - plan.memory, joint.frontier)
         if known is None:
             return joint.frontier, []
-        joint.track.condition, changes = judged(plan, known, joint.frontier, -1)
+        joint.track.condition, changes = judged(condition_of(plan), known, joint.frontier, -1)
         return joint.frontier, changes
 
     def judge(self, past: Past, say: Say, counters: Counters) -> list[tuple[Track, Change]]:
@@ -201,8 +202,9 @@ class Joints:
         known = self.stretch(joint, past, start, joint.frontier)
         if known is None:
             return None
-        level = track.log.level_at(int(known.time[0]) if len(known.time) else start)
-        fresh, changes = judged(live.plan, known, joint.frontier, level)
+        begin = int(known.time[0]) if len(known.time) else start
+        level = track.log.level_at(begin)
+        fresh, changes = judged(renewed(live, begin), known, joint.frontier, level)
         found = stretches(changes, level >= 0)
         added = past_excursions(found, track.log, live.level >= 0)
         if fresh.level < live.level:
@@ -228,9 +230,8 @@ class Joints:
         return in_time(rows)
 
 
-def judged(plan: Plan, rows: Columns, frontier: int, level: int) -> tuple[Condition, list[Change]]:
-    """The condition at the frontier and its changes from those readings of all inputs alone."""
-    fresh = condition_of(plan)
+def judged(fresh: Condition, rows: Columns, frontier: int, level: int) -> tuple[Condition, list[Change]]:
+    """The condition (at its beginning) at the frontier and its changes from those readings of all inputs."""
     fresh.seed(level)
     changes: list[Change] = []
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from domain.alarms import EventKind, Reason
-from rules.composite import condition_of
+from rules.composite import again
 from rules.condition import Change, Condition
 from rules.derived import Derived
 from rules.kernel import fire_before, run
-from rules.plan import NEVER, Plan, bad_rows
+from rules.plan import NEVER, bad_rows
 from rules.recent import Columns
 
 MOST_REMEMBERED = 64  # excursions per alarm
@@ -88,9 +88,11 @@ class Stretch(NamedTuple):
     clear: Change | None
 
 
-def judge_again(plan: Plan, rows: Columns, frontier: int, level: int, merge: bool) -> tuple[Condition, list[Change]]:
-    """The condition at the frontier and all its changes, from those readings alone; `level` was active before them."""
-    fresh = condition_of(plan)
+def judge_again(
+    fresh: Condition, rows: Columns, frontier: int, level: int, merge: bool
+) -> tuple[Condition, list[Change]]:
+    """The condition (at its beginning) at the frontier and all its changes, from those readings and what it remembers;
+    `level` was active before them."""
     fresh.seed(level)
     changes: list[Change] = []
 
@@ -173,7 +175,8 @@ def _on_its_own(
     live: Condition, moment: int, rows: Columns, frontier: int, merge: bool
 ) -> tuple[Condition, list[Change]]:
     """What was said should not have been, but stands: it ends when the readings after it say so."""
-    own, first = condition_of(live.plan), int(np.searchsorted(rows.time, moment, "right"))
+    first = int(np.searchsorted(rows.time, moment, "right"))
+    own = again(live, int(rows.time[0]) if len(rows.time) else moment)
     before = rows.take(slice(0, first))
     changes: list[Change] = []
 

@@ -14,7 +14,8 @@ from domain.units import Quantity
 from rules.assign import find, selects
 from rules.condition_file import kind_of
 from rules.model import Combined, Condition, DerivedLimit, Limit, Rule, RuleSet, StateIs, Within
-from rules.resolve import metrics_of, with_parts
+from rules.resolve import metrics_of, schedule_of, with_parts
+from rules.signals.metered import Metered
 
 
 class Weight(StrEnum):
@@ -128,6 +129,8 @@ def _parts_mismatch(rule: Rule, point: Point, catalogue: Catalogue, place: Place
             yield from _wrong_kind(rule, part.condition, other, place)
             yield from _unknown_states(rule, part.condition, other, place)
     for condition in [*(level.condition for level in rule.levels[:1]), *(part.condition for part in needed)]:
+        if isinstance(condition, DerivedLimit) and (name := schedule_of(condition.signal)):
+            yield from _unknown_schedule(rule, name, catalogue, place)
         for metric in metrics_of(condition):
             if find(catalogue, point, metric) is None:
                 message = f"it is not judged at {point.name}: {point.asset} has no {metric}"
@@ -141,11 +144,20 @@ def _wrong_kind(rule: Rule, condition: Condition, point: Point, place: Place | N
             Weight.ERROR, rule.id, f"{point.name} is a state, and {_what(condition)} needs a measured value",
             "write for example condition: {state: fault}", place,
         )  # fmt: skip
+    elif _is_metered(condition) and point.unit.quantity not in (Quantity.POWER, Quantity.ENERGY):
+        yield Finding(
+            Weight.ERROR, rule.id, f"{point.name} is measured in {point.unit.code}, and energy is judged of a power or"
+            " a counter", "select a point in W or kWh", place,
+        )  # fmt: skip
     if isinstance(condition, StateIs) and not is_state:
         yield Finding(
             Weight.ERROR, rule.id, f"{point.name} is measured in {point.unit.code}, it has no states",
             "write above or below, or give the point its states in the site's file", place,
         )  # fmt: skip
+
+
+def _is_metered(condition: Condition) -> bool:
+    return isinstance(condition, DerivedLimit) and isinstance(condition.signal, Metered)
 
 
 def _unknown_schedule(rule: Rule, name: str, catalogue: Catalogue, place: Place | None) -> Iterable[Finding]:

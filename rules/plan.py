@@ -17,11 +17,14 @@ from domain.batch import Bytes8, Float64s
 from domain.readings import QualityCode
 from rules.model import Mode
 from rules.signals.base import Parameters
+from rules.signals.base_load import BaseLoad
+from rules.signals.baseline import Baseline
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
 from rules.signals.defrost import Defrost
 from rules.signals.known import Signal
+from rules.signals.out_of_hours import OutOfHours
 from rules.signals.rate import Rate
 from rules.signals.share import Duty
 from rules.signals.stuck import Stuck
@@ -69,6 +72,9 @@ SIGNALLED: dict[type, Reason] = {
     ShortCycles: Reason.SHORT_CYCLES,
     Defrost: Reason.DEFROST_WRONG,
     Unbalance: Reason.UNBALANCED,
+    Baseline: Reason.MORE_ENERGY,
+    OutOfHours: Reason.MORE_ENERGY,
+    BaseLoad: Reason.MORE_ENERGY,
 }  # a signal that is not here is called what its limit is called
 
 
@@ -146,6 +152,11 @@ class Composite(Parameters, frozen=True, array_like=True, tag=True):
         """The longest of the members'."""
         return max(member.plan.lookback for member in self.members)
 
+    @property
+    def memory(self) -> int:
+        """The longest of the members'."""
+        return max(member.plan.memory for member in self.members)
+
 
 class MaskPlan(msgspec.Struct, frozen=True, array_like=True):
     """A mask in numbers, see `rules.model.Mask`."""
@@ -166,6 +177,12 @@ class Masked(Parameters, frozen=True, array_like=True, tag=True):
         """The inner one's, and how far back a mask can have begun."""
         spans = [mask.member.plan.lookback + (mask.at_most or 0) + mask.tail for mask in self.masks]
         return max(0 if self.inner is None else self.inner.lookback, *spans)
+
+    @property
+    def memory(self) -> int:
+        """The longest of the inner one's and the masks'."""
+        inner = 0 if self.inner is None else self.inner.memory
+        return max(inner, self.lookback, *(mask.member.plan.memory for mask in self.masks))
 
 
 class Plan(msgspec.Struct, frozen=True, dict=True):
@@ -192,6 +209,12 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         """How far back (ms) a reading can matter to a condition: its delays and one gap."""
         delays = max(level.on_delay for level in self.levels) + max(level.off_delay for level in self.levels)
         return delays + (self.max_gap or 0) + (0 if self.signal is None else self.signal.lookback)
+
+    @property
+    def memory(self) -> int:
+        """How far back (ms) the history is told to it when it begins: a signal may remember more than its lookback."""
+        beyond = 0 if self.signal is None else self.signal.memory - self.signal.lookback
+        return self.lookback + beyond
 
     @property
     def judged(self) -> "Signal | Composite | None":

@@ -10,9 +10,13 @@ import msgspec
 
 from domain.alarms import Priority
 from domain.catalogue import Catalogue, Point
+from domain.units import Quantity
 from rules.model import Combined, Condition, DerivedLimit, Level, Limit, Mask, NoData, Part, Rule, StateIs, Within
 from rules.plan import Composite, Kind, LevelPlan, Masked, MaskPlan, Member, Plan
+from rules.signals.baseline import Baseline
 from rules.signals.known import Signal
+from rules.signals.metered import Metered
+from rules.signals.out_of_hours import OutOfHours
 from rules.signals.schedule import InSchedule
 from rules.signals.unbalance import Unbalance
 
@@ -45,7 +49,7 @@ def plan_of(rule: Rule, point: Point | None, lookup: Lookup | None = None, site:
         raise ValueError(f"rule {rule.id!r} judges different things in its levels: write two rules")
     inputs = _Inputs(point, rule.max_gap, lookup, site)
     what = judged.pop()
-    signal = inputs.composite(what) if isinstance(what, Combined) else inputs.bound(what)
+    signal = inputs.composite(what) if isinstance(what, Combined) else inputs.bound(what, point)
     masks = tuple(plan for mask in rule.masks if (plan := inputs.mask(mask)) is not None)
     levels = tuple(_level(level, point) for level in rule.levels)
     whole = Masked(signal, masks) if masks else signal
@@ -83,6 +87,13 @@ def gap_of(own: int | None, point: Point | None) -> int | None:
     return own
 
 
+def schedule_of(signal: object) -> str:
+    """The schedule of the site that the signal needs, or nothing."""
+    if isinstance(signal, Baseline):
+        return signal.like
+    return signal.hours if isinstance(signal, OutOfHours) else ""
+
+
 class _Inputs:
     """The points that a plan needs beside its own, numbered from 1 in the order in which they are met."""
 
@@ -115,12 +126,21 @@ class _Inputs:
         if isinstance(part.condition, Combined):
             return Member(-1, Plan("", (level,), None, False, self.composite(part.condition)))
         what = _judged(part.condition)
-        signal = None if isinstance(what, Combined) else self.bound(what)
+        signal = None if isinstance(what, Combined) else self.bound(what, point)
         gap = gap_of(self.max_gap if source == 0 else None, point)
         return Member(-1 if isinstance(signal, Unbalance) else source, Plan("", (level,), gap, False, signal))
 
-    def bound(self, signal: Signal | None) -> Signal | None:
+    def bound(self, signal: Signal | None, at: Point | None) -> Signal | None:
         """The signal with what the site and the point say of it."""
+        if isinstance(signal, Metered):
+            zone = "UTC" if self.site is None else self.site.timezone
+            counter = at is not None and at.unit.quantity is Quantity.ENERGY
+            bound: Signal = msgspec.structs.replace(signal, zone=zone, counter=counter)
+            name = schedule_of(signal)
+            # Without a site there is no school calendar either: all days are ordinary.
+            if not name or (self.site is None and isinstance(signal, Baseline)):
+                return bound
+            return msgspec.structs.replace(bound, schedule=self._schedule(Within(name)).schedule)
         if not isinstance(signal, Unbalance):
             return signal
         found = [self._input(metric) for metric in signal.metrics]

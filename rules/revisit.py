@@ -11,6 +11,7 @@ import numpy as np
 
 from domain.ports import History
 from domain.times import DAY, MINUTE
+from rules.composite import again
 from rules.condition import Change
 from rules.frontier import merged
 from rules.late import follow, judge_again, past_excursions, stretches
@@ -115,7 +116,7 @@ def reconsider(
     begin, moment = (int(rows.time[0]) if len(rows.time) else start), log.moment
     level = live.level if begin >= moment else log.level_at(begin)
     until = frontier if to_the_end else int(rows.time[-1])
-    fresh, changes = judge_again(live.plan, rows, until, level, merge)
+    fresh, changes = judge_again(again(live, begin), rows, until, level, merge)
     found = stretches(changes, level >= 0)
     if not to_the_end:
         return past_excursions(found, log, live.level >= 0, until)

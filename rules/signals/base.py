@@ -71,6 +71,9 @@ class Running(ABC):
     def end(self, at: int) -> None:
         """Known time ended at that moment (it may be told twice)."""
 
+    def inherit(self, other: "Running", before: int) -> None:  # noqa: B027 - most remember nothing beyond their lookback
+        """Begin a stretch that starts at `before` with what another one like it remembers of the time until then."""
+
     def state(self) -> list[Any]:
         """Everything it knows, as plain values."""
         own = (_plain(getattr(self, name)) for name in self.FIELDS)
@@ -97,6 +100,11 @@ class Parameters(msgspec.Struct, frozen=True, array_like=True, tag=True):
     def lookback(self) -> int:
         """How far back (ms) a reading can matter to its value, one gap apart."""
         raise NotImplementedError
+
+    @property
+    def memory(self) -> int:
+        """How far back (ms) the history is told when a rule begins: more than `lookback` for one that remembers."""
+        return self.lookback
 
     def start(self, gap: int | None, marks: tuple[float, ...]) -> Running:
         """Begin without any knowledge; `marks` are the values that the levels compare with."""

@@ -1,0 +1,169 @@
+"""Energy by the local hour or day, of a power or of a counter, as a memory of weeks: what baselines are made of.
+
+A power is in force until its next reading. A counter's increase is spread over the time between two readings; where it
+falls it was reset, and that time is unknown. A period of which less than two thirds are known is not remembered.
+
+The memory outlives a judgement of the past: judging three weeks again for one late reading would be out of proportion,
+so the periods before the stretch that is judged again are taken over (`inherit`), and only those within it are counted
+anew. All sums are whole numbers, so that it does not matter how they were come by.
+"""
+
+from abc import abstractmethod
+from collections import deque
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from domain.times import DAY, HOUR
+from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+from rules.timeline import NEVER
+
+FINE = 1_000  # thousandths of a watt
+PER_KWH = FINE * 1_000 * HOUR  # thousandths of a watt times ms
+MOST_POWER = 10_000_000  # W: no school draws that; a counter that says so was exchanged
+LATEST = 7 * DAY  # how far back late data is judged (`rules.revisit`): the memory reaches back further by so much
+
+
+class Metered(Parameters, frozen=True, array_like=True, tag=True):
+    """What all of them are bound to for a point (`rules.resolve`): the site's zone, and whether it counts energy."""
+
+    zone: str = "UTC"
+    counter: bool = False
+
+
+class Remembering(Running):
+    """Counts energy by period. `entries` are the finished ones, oldest first, each beginning with its start."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "entries", "start", "until", "energy", "apart", "known", "since", "weight", "figure",
+    )  # fmt: skip
+
+    def __init__(self, zone: str, counter: bool, gap: int | None) -> None:
+        super().__init__(gap)
+        self.zone = zone
+        self.counter = counter
+        self.entries: deque[tuple[float, ...]] = deque()
+        self.start = self.until = -NEVER  # the present period
+        self.energy = self.apart = self.known = 0  # of it: all, what is set apart (by the signal), known ms
+        self.since = -1  # from when the last reading is in force and not counted yet
+        self.weight: float = 0.0  # the last reading
+        self.figure = UNKNOWN_VALUE  # what the signal says during the present period
+
+    @abstractmethod
+    def period(self, at: int) -> tuple[int, int]:
+        """The period (UTC ms) that contains that moment."""
+
+    @abstractmethod
+    def entry(self) -> tuple[float, ...]:
+        """The present period as an entry."""
+
+    @abstractmethod
+    def derive(self) -> float:
+        """The figure for the present period, from the entries alone."""
+
+    @abstractmethod
+    def horizon(self) -> int:
+        """How far back (ms) the figure looks."""
+
+    def set_apart(self, start: int, end: int, energy: int) -> int:
+        """How much of that piece's energy is to be set apart."""
+        return 0
+
+    def inherit(self, other: Running, before: int) -> None:
+        """Take over what another one remembers of the periods that began by that moment."""
+        assert isinstance(other, Remembering)
+        self.entries.extend(entry for entry in other.entries if entry[0] <= before)
+
+    def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
+        """Take a reading; a counter's next good one makes up for a bad one within the gap rule."""
+        if not (bad and self.counter):
+            super().read(time, value, bad, source)
+
+    def take(self, time: int, value: float) -> None:
+        """Count until now what was in force."""
+        if self.counter and self.since >= 0:
+            self._pass(self.since, time, self._increase(value - self.weight, time - self.since))
+        elif not self.counter:
+            self._run(time)
+        self._turn(time)
+        self.since, self.weight = time, value
+
+    def end(self, at: int) -> None:
+        """Known time ended."""
+        if not self.counter:
+            self._run(at)
+        self.since = -1
+
+    def say(self, now: int) -> None:
+        """The figure of the present period, and when it ends."""
+        if not self.counter:
+            self._run(now)
+            self._turn(now)
+        self.value = self.figure
+        self.due = self.edge if self.counter else min(self.edge, self.until)
+
+    def _run(self, until: int) -> None:
+        """Count the power in force."""
+        if 0 <= self.since < until:
+            plausible = abs(self.weight) <= MOST_POWER
+            self._pass(self.since, until, round(self.weight * FINE) * (until - self.since) if plausible else None)
+            self.since = until
+
+    @staticmethod
+    def _increase(kwh: float, span: int) -> int | None:
+        return round(kwh * PER_KWH) if 0.0 <= kwh * PER_KWH <= MOST_POWER * FINE * span else None
+
+    def _pass(self, start: int, end: int, energy: int | None) -> None:
+        """Count a piece of time, cut where periods end; `energy` None: nobody knows."""
+        at, left = start, energy
+        while at < end:
+            self._turn(at)
+            cut = min(end, self.until)
+            if left is not None:
+                piece = left * (cut - at) // (end - at)
+                left -= piece
+                self.energy += piece
+                self.apart += self.set_apart(at, cut, piece)
+                self.known += cut - at
+            at = cut
+
+    def _turn(self, at: int) -> None:
+        """Begin the period that contains that moment, when the present one is over."""
+        if at < self.until:
+            return
+        begun = self.entries and self.entries[-1][0] >= self.start
+        if not begun and self.known > 0 and 3 * self.known >= 2 * (self.until - self.start):
+            self.entries.append(self.entry())
+        self.start, self.until = self.period(at)
+        self.energy = self.apart = self.known = 0
+        while self.entries and self.entries[0][0] < self.start - self.horizon() - LATEST:
+            self.entries.popleft()
+        self.figure = self.derive()
+
+
+@lru_cache(maxsize=4_096)
+def day_of(zone: str, at: int) -> int:
+    """The local day (proleptic ordinal) of that moment (UTC ms)."""
+    return datetime.fromtimestamp(at / 1000, ZoneInfo(zone)).date().toordinal()
+
+
+def hour_at(zone: str, at: int) -> tuple[int, int]:
+    """The local hour, in UTC ms, that contains that moment."""
+    local = datetime.fromtimestamp(at / 1000, ZoneInfo(zone))
+    offset = local.utcoffset() or timedelta()
+    ahead = round(offset.total_seconds() * 1000)
+    start = (at + ahead) // HOUR * HOUR - ahead
+    return start, start + HOUR
+
+
+def day_at(zone: str, at: int) -> tuple[int, int]:
+    """The local day, in UTC ms, that contains that moment: 23, 24 or 25 hours."""
+    today = day_of(zone, at)
+    return _midnight(zone, today), _midnight(zone, today + 1)
+
+
+@lru_cache(maxsize=4_096)
+def _midnight(zone: str, day: int) -> int:
+    local = datetime.combine(date.fromordinal(day), time(), ZoneInfo(zone))
+    return round(local.astimezone(UTC).timestamp() * 1000)

@@ -45,7 +45,7 @@ def test_the_demonstration_keeps_its_readings_in_an_influxdb(address: InfluxAddr
     assert list(tmp_path.rglob("series.sqlite")) == []
     with closing(InfluxSeriesStore(address)) as store, closing(Connection(address)) as connection:
         stored = store.count("school")
-        assert stored >= int(said[1].replace(",", "")) > 50_000
+        assert stored >= int(said[1].replace(",", "")) >= 43_200  # the history; what came since may be on its way
         assert len(store.latest("school")) > 30
         (table,) = connection.query('SHOW TAG VALUES FROM "temperature" WITH KEY = "area"')
         assert {value for (value,) in table.rows("value")} >= {"north-canteen", "south-canteen"}

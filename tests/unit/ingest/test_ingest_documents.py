@@ -38,4 +38,4 @@ def test_the_bounds_in_the_documents_are_those_of_the_program() -> None:
     settings = Bench().settings
     assert f"{settings.batch_readings:,} readings or {settings.batch_wait} ms" in PAGE
     assert f"{settings.inbox_messages:,} messages or {settings.inbox_bytes // 2**20} MiB" in PAGE
-    assert f"a lease ({settings.lease_ttl // 1000} s)" in PAGE.replace("waits a\n  lease", "waits a lease")
+    assert f"a lease (`ingest.lease`, {settings.lease_ttl // 1000} s)" in PAGE

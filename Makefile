@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+LATER := tests/benchmarks tests/integration/test_rabbitmq.py
 # Tests write many small files and sync each to the disk: in memory, where there is room, they take a quarter less time.
 TEMPROOT := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 && echo /dev/shm)
 
-.PHONY: demo bench test promises test-containers lint check chaos docs lock clean help
+.PHONY: demo bench test test-later promises test-containers lint check chaos docs lock clean help
 
 help:                      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -35,7 +36,10 @@ demo: $(VENV)/.server      ## a watched canteen on this machine; ARGS="--for 90s
 
 test: $(VENV)/.dev         ## every check: style, types, import contracts, tests
 	@$(MAKE) --no-print-directory lint
-	@$(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix --ignore ,$(LATER)) $(ARGS)
+
+test-later: $(VENV)/.dev   ## what `make test` leaves out to stay quick: RabbitMQ, and that the small benchmarks run
+	@$(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(LATER) $(ARGS)
 
 test-containers: $(VENV)/.dev  ## the contract suites on servers in containers: eval "$(tests/images/build)" first
 	@CARETAKER_TEST_REQUIRE_CONTAINERS=1 $(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest \

@@ -3,9 +3,11 @@
 `make docs` runs it; `tests/architecture/test_documents.py` fails when a page is out of date.
 """
 
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 from caretaker.settings import Settings
 from domain.lifecycle import ANYWHERE, LAYS, LIFTS, TABLE
@@ -75,7 +77,24 @@ def _node(state: str) -> str:
     return state.replace("-", "_")
 
 
+def rule_pictures() -> ModuleType:
+    """The module that draws the pictures of conditions; it stands beside this one, which is no package."""
+    spec = importlib.util.spec_from_file_location("docs_rule_pictures", DOCS / "rule_pictures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def rule_pictures_list() -> Iterator[str]:
+    """The pictures of docs/rules.md with the rule of each."""
+    yield from rule_pictures().pictures_list()
+
+
 PARTS = {
+    ("rules.md", "pictures"): rule_pictures_list,
     ("lifecycle.md", "diagram"): lifecycle_diagram,
     ("lifecycle.md", "table"): lifecycle_table,
     ("settings.md", "settings"): settings_table,
@@ -93,7 +112,8 @@ def updated(text: str, part: str, lines: Iterator[str]) -> str:
 
 
 def main() -> int:
-    """Write every generated part."""
+    """Write every generated part, and the pictures."""
+    rule_pictures().draw()
     for (page, part), make in PARTS.items():
         path = DOCS / page
         path.write_text(updated(path.read_text(encoding="utf-8"), part, make()), encoding="utf-8")

@@ -57,12 +57,14 @@ def test_nothing_is_usual_before_the_hour_was_seen_twice() -> None:
 
 def test_it_forgets_what_lies_further_back_than_its_weeks() -> None:
     def grown(at: datetime) -> float:
-        return kitchen(at) * (1.0 if at.day <= 18 and at.month == 1 else 1.6)
+        return kitchen(at) * (1.0 if at.day <= 18 and at.month == 1 else 1.8)
 
     two = "{baseline: {above_percent: 40, of: hour_of_week, weeks: 2}}"
     said = told(two, quarters(grown, MONDAY, 28))
     assert said[0] == ("Mon 01-19 01:00", "raise")
-    assert said[-1] == ("Mon 01-26 01:00", "clear"), "1.6 against the mean of 1 and 1.6 is 23 % more"
+    assert said[-1] == ("Mon 01-26 01:00", "clear"), (
+        "29 % more than the mean of 1 and 1.8, 42 % more than that of 1, 1, 1.8"
+    )
     assert len(said) == 2
 
 
@@ -123,6 +125,12 @@ def test_an_hour_that_is_half_unknown_is_not_judged_and_an_alarm_stays() -> None
 
     # The reading of 20:45 counts for three quarters, until 21:30; the next known hour is the one from 23 to 24.
     assert told(USUAL, quarters(holed, MONDAY, 18.5)) == [("Thu 01-22 21:00", "raise"), ("Fri 01-23 00:00", "clear")]
+
+    def half_gone(at: datetime) -> float | None:
+        return None if at.day == 22 and at.hour == 21 else slight(at)
+
+    slight = with_extra(kitchen, "2026-01-22T20:45", 0.25, 200)  # 400 W in force until 21:30: half of that hour
+    assert told(USUAL, quarters(half_gone, MONDAY, 18.5)) == []
 
     def gone(at: datetime) -> float | None:
         return None if at.day == 22 and 17 <= at.hour < 20 else OVEN(at) if at.hour == 20 else kitchen(at)

@@ -1,6 +1,7 @@
 """Draws for docs/rules.md what each kind of condition says of a short story: the engine is run for it.
 
-`make docs` runs it through `docs/generate.py`; the stories are in the short notation of rule tests, one value a minute.
+`make docs` runs it through `docs/generate.py`; the stories are in the short notation of rule tests, a value a minute or
+an hour.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import vl_convert
 
 from domain.batch import batch_of
 from domain.readings import Reading
-from domain.times import MINUTE
+from domain.times import HOUR, MINUTE
 from rules.engine import Engine
 from rules.loading import load_rules
 from rules.series_notation import parse_series
@@ -27,6 +28,7 @@ class Story(NamedTuple):
     lines: str
     values: str
     limit: float | None = None
+    step: int = MINUTE
 
 
 STORIES = {
@@ -44,6 +46,13 @@ STORIES = {
     "short-cycles": Story("condition: {short_cycles: {on_above: 20, shorter_than: 3min, count: 3, in: 30min}}",
                           "0x5 100x2 0x5 100x2 0x5 100x2 0x40", 20),
     "state": Story("condition: {state: 1}, on_delay: 5min", "0x10 1x3 0x10 1x15 0x10"),
+    "defrost-endless": Story("condition: {defrost_endless: {longer_than: 40min}}",
+                             "-18x40 -16+1x16 -1x50 -3-1x15 -18x10"),
+    "baseline": Story("condition: {baseline: {above_percent: 40, of: hour_of_week}}",
+                      "200x8 2000x10 200x6 " * 15 + "200x8 2000x10 200x2 1200x3 200x4", step=HOUR),
+    "base-load": Story("condition: {base_load: {above: 300}}",
+                       "200x8 2000x10 200x14 2000x10 350x14 2000x10 350x6 200x8 2000x10 200x14 2000x10 200x7",
+                       300, HOUR),
     "mask": Story("condition: {above: 8}, on_delay: 5min, mask: {when: {above: 12}}", "5x10 9x3 14x10 9x10 5x10", 8),
 }  # fmt: skip
 
@@ -58,16 +67,16 @@ def pictures_list() -> Iterator[str]:
 
 
 def told(story: Story) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The readings and what the engine says of them, both by minute."""
+    """The readings and what the engine says of them, both by minute (or hour)."""
     engine = Engine("docs")
     rule = f"rules: [{{id: r, applies_to: {{metric: m}}, {story.lines}, priority: high}}]"
     engine.set_rules(None, load_rules(rule, "docs"), START)
     samples = [sample.value for sample in parse_series(story.values) if sample is not None]
-    rows = [Reading("a/m", START + number * MINUTE, value) for number, value in enumerate(samples)]
+    rows = [Reading("a/m", START + number * story.step, value) for number, value in enumerate(samples)]
     end = rows[-1].time + 1
     events = engine.feed(batch_of("docs", end, rows, agent="a", upto=end))
     said = [
-        {"minute": (event.at - START) / MINUTE, "what": KINDS[event.kind.value]}
+        {"minute": (event.at - START) / story.step, "what": KINDS[event.kind.value]}
         for event in events
         if event.kind.value in KINDS
     ]
@@ -88,7 +97,8 @@ def spans(said: list[dict[str, Any]], last: float) -> list[dict[str, float]]:
 def picture(story: Story) -> dict[str, Any]:
     """The story as a Vega-Lite document: value over minutes, the limit, when the alarm was active, raise and clear."""
     rows, said = told(story)
-    x = {"field": "minute", "type": "quantitative", "title": "minute"}
+    title = "hour" if story.step == HOUR else "minute"
+    x = {"field": "minute", "type": "quantitative", "title": title}
     layers: list[dict[str, Any]] = [
         {
             "data": {"values": spans(said, rows[-1]["minute"])},

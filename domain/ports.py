@@ -78,8 +78,10 @@ class SeriesStore(History, Protocol):
         Rows that the store can never keep come back as `refused`; all others are stored. StoreUnavailableError and
         StoreRefusedError leave open what was stored: append the same batch again."""
 
-    def append_all(self, batches: Sequence[ReadingBatch]) -> list[AppendResult]:
-        """As `append` for each, in order; quicker. An error leaves open what was stored of any of them."""
+    def append_all(self, batches: Sequence[ReadingBatch], *, unbroken: bool = False) -> list[AppendResult]:
+        """As `append` for each, in order; quicker. An error leaves open what was stored of any of them. `unbroken`:
+        the caller vouches that these follow what was appended here last, however long ago: whoever else stored
+        readings of their sites since then stored these very batches, in this order."""
 
     def window(self, site: str, point: str, start: int, end: int, step: int) -> Windows:
         """Readings with start <= time < end per step ms, windows aligned to `start`. With a step of 15 minutes or more,

@@ -42,6 +42,7 @@ class SeriesFeed:
         self._retry_at = 0
         self._keep, self._purge_at = keep, 0
         self._cursor: int | None = None
+        self._follows = False  # whether the last append was of the entries before the cursor
 
     def step(self, now: int) -> bool:
         """Store the next entries; whether there were any. A failure is tried again after a growing delay."""
@@ -53,7 +54,7 @@ class SeriesFeed:
                 self._purge(now)
         except Exception as error:  # noqa: BLE001 - any failure of either store: the cursor has not moved
             self.failing = str(error) or type(error).__name__
-            self._cursor = None
+            self._cursor, self._follows = None, False
             delay = self._backoff.next()
             self._retry_at = now + delay
             self._counters.add(Count.SERIES_RETRIES)
@@ -71,7 +72,9 @@ class SeriesFeed:
         batches = [entry.content for entry in entries if isinstance(entry.content, ReadingBatch)]
         filled = [batch for batch in batches if len(batch)]
         letters: list[DeadLetter] = []
-        for batch, result in zip(filled, self._series.append_all(filled), strict=True):
+        # After a long pause another worker may have stored these entries too, and trimmed some that were not read here.
+        unbroken = self._follows and bool(entries) and entries[0].n == self._cursor + 1
+        for batch, result in zip(filled, self._series.append_all(filled, unbroken=unbroken), strict=True):
             letters += refused_letters(batch, result.refused)
         for batch in batches:
             if batch.gaps:
@@ -80,7 +83,7 @@ class SeriesFeed:
             self._ledger.set_cursor(self.site, CURSOR, entries[-1].n, letters)
             self._count(letters)
             self.lag -= entries[-1].n - self._cursor
-            self._cursor = entries[-1].n
+            self._cursor, self._follows = entries[-1].n, True
         return bool(entries)
 
     def _count(self, letters: list[DeadLetter]) -> None:

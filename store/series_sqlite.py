@@ -64,7 +64,7 @@ class SqliteSeriesStore:
         self._ids.update({(batch.site, name): number for name, number in zip(batch.points, ids, strict=True)})
         return AppendResult(stored, len(batch) - stored - collisions, collisions)
 
-    def append_all(self, batches: Sequence[ReadingBatch]) -> list[AppendResult]:
+    def append_all(self, batches: Sequence[ReadingBatch], *, unbroken: bool = False) -> list[AppendResult]:
         """As `append` for each, in order."""
         return [self.append(batch) for batch in batches]
 

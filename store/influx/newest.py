@@ -1,9 +1,9 @@
 """Which readings of a batch need a look at what is stored: those that are not newer than all their point has.
 
-Remembers the newest stored time of each point of a site, so that the common case (new readings) costs no query. The
-memory is trusted only while this process keeps appending: another worker may write for the site once this one's lease
-was released or ran out, so after `TRUST_SECONDS` without an append, and after every failed one, it is learned again
-from the store. A time that is too new (its row was refused) costs a query and nothing else.
+Remembers the newest stored time of each point of a site, so that the common case (new readings) costs no query.
+Another worker may write for the site once this one's lease was released or ran out. So the memory holds as long as the
+caller knows that nothing was missed, else for `TRUST_SECONDS` after an append; then, and after every failed append, it
+is learned again from the store. A time that is too new (its row was refused) costs a query and nothing else.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,9 +21,9 @@ class Newest:
         self._learned: set[str] = set()
         self._trusted_until = 0.0
 
-    def begin(self) -> None:
-        """An append begins: forget what is too old to be trusted."""
-        if self._monotonic() > self._trusted_until:
+    def begin(self, *, unbroken: bool) -> None:
+        """An append begins: forget what is too old to be trusted. `unbroken`: nothing was missed since the last one."""
+        if not unbroken and self._monotonic() > self._trusted_until:
             self.forget()
 
     def of(self, points: Sequence[str]) -> list[int]:

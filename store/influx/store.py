@@ -56,13 +56,14 @@ class InfluxSeriesStore:
         keep come back as `refused`; all others are stored."""
         return self.append_all((batch,))[0]
 
-    def append_all(self, batches: Sequence[ReadingBatch]) -> list[AppendResult]:
-        """As `append` for each, in order; the lines of the next one are made while the server takes those before."""
+    def append_all(self, batches: Sequence[ReadingBatch], *, unbroken: bool = False) -> list[AppendResult]:
+        """As `append` for each, in order; the lines of the next one are made while the server takes those before.
+        `unbroken`: what was remembered at the last append still holds; see `domain.ports.SeriesStore.append_all`."""
         results: list[AppendResult] = []
         with self._write_lock:
             try:
                 for batch in batches:
-                    self._append(batch, results.append)
+                    self._append(batch, results.append, unbroken)
                 self._flight.land()
             except BaseException:
                 self._flight.abandon()
@@ -71,7 +72,7 @@ class InfluxSeriesStore:
                 raise
         return results
 
-    def _append(self, batch: ReadingBatch, done: Callable[[AppendResult], None]) -> None:
+    def _append(self, batch: ReadingBatch, done: Callable[[AppendResult], None], unbroken: bool) -> None:
         """Send the batch on its way; `done` is told when it arrived."""
         if not len(batch):
             self._flight.land()
@@ -80,12 +81,12 @@ class InfluxSeriesStore:
         newest, lines = self._newest_of(batch.site), None
         heads = self._heads.of(batch.site, batch.points, self._areas(batch.site))
         while lines is None:
-            newest.begin()
+            newest.begin(unbroken=unbroken)
             one = Append(batch, self._ask, newest, heads)
             lines = one.lines()
             planned = self._monotonic()
             self._flight.land()
-            if self._monotonic() - planned > TRUST_SECONDS:  # the one before was long on its way: look again
+            if not unbroken and self._monotonic() - planned > TRUST_SECONDS:  # long on its way: look again
                 newest.forget()
                 lines = None
 

@@ -252,6 +252,24 @@ def test_two_stores_that_take_turns_do_not_overwrite_each_other(address: InfluxA
         assert values(south) == [0.0, 1.0, 7.0]
 
 
+def test_a_store_that_was_paused_stores_again_what_another_one_stored_meanwhile_and_changes_nothing(
+    address: InfluxAddress,
+) -> None:
+    clash = batch_of("school", T0 + 2, [Reading(FRIDGE, T0 + 60_000, 7.0), Reading(FRIDGE, T0 + 120_000, 8.0)])
+    entries = [batch_of("school", T0 + 1, minutes(1, 2)), clash, batch_of("school", T0 + 3, minutes(3, 2))]
+    with (
+        closing(InfluxSeriesStore(address)) as north,
+        closing(InfluxSeriesStore(address)) as south,
+    ):
+        north.append_all([batch_of("school", T0, minutes(0, 1))])
+        south.append_all(entries)
+        before = south.read("school", FRIDGE, T0, T0 + 3_600_000)
+        north.append_all(entries, unbroken=True)
+        after = south.read("school", FRIDGE, T0, T0 + 3_600_000)
+        assert before.value.tolist() == after.value.tolist() == [0.0, 1.0, 7.0, 2.0, 8.0, 3.0, 4.0]
+        assert (before.time.tolist(), before.quality, before.texts) == (after.time.tolist(), after.quality, after.texts)
+
+
 def test_a_server_that_is_away_is_worth_another_try_and_nothing_is_lost(influxd: Influxd) -> None:
     with closing(InfluxSeriesStore(influxd.address("canteen"))) as store:
         store.append(batch_of("school", T0, minutes(0, 10)))

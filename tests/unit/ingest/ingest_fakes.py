@@ -321,6 +321,7 @@ class FakeSeries:
         self.appends = 0
         self.refuses: tuple[Refused, ...] = ()
         self.purged: list[int] = []
+        self.unbroken: list[bool] = []  # of each append of several
 
     def append(self, batch: ReadingBatch) -> AppendResult:
         if self.away:
@@ -331,7 +332,9 @@ class FakeSeries:
         stored = len(self.rows) - before
         return AppendResult(stored - len(self.refuses), len(batch) - stored, 0, self.refuses)
 
-    def append_all(self, batches: Sequence[ReadingBatch]) -> list[AppendResult]:
+    def append_all(self, batches: Sequence[ReadingBatch], *, unbroken: bool = False) -> list[AppendResult]:
+        if batches:
+            self.unbroken.append(unbroken)
         return [self.append(batch) for batch in batches]
 
     def add_gaps(self, site: str, gaps: Sequence[Gap]) -> None:

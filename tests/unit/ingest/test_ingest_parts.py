@@ -274,6 +274,22 @@ def test_while_the_series_store_is_away_nothing_is_lost_and_the_lag_is_seen() ->
     assert (feed.failing, feed.lag, series.count(SITE)) == ("", 0, 2)
 
 
+def test_the_feed_vouches_only_for_entries_that_follow_those_before_without_a_break() -> None:
+    ledger, series = journal(batch_entry(1, 1.0)), FakeSeries()
+    feed = SeriesFeed(SITE, ledger, series, Counters(), 60_000)
+    assert feed.step(NOW)  # nobody knows who stored before
+    ledger.entries, ledger.last_n = [batch_entry(2, 2.0), batch_entry(3, 3.0)], 3
+    assert feed.step(NOW + 3_600_000)
+    ledger.entries, ledger.last_n = [batch_entry(5, 5.0)], 5  # another worker stored and trimmed 4
+    assert feed.step(NOW + 3_600_000)
+    ledger.entries, ledger.last_n = [batch_entry(6, 6.0)], 6
+    series.away = True
+    assert not feed.step(NOW + 3_600_000)
+    series.away = False
+    assert feed.step(NOW + 7_200_000)
+    assert series.unbroken == [False, True, False, True, False]
+
+
 def test_a_failing_store_is_not_asked_again_before_its_delay() -> None:
     ledger, series, counters = journal(batch_entry(1, 1.0)), FakeSeries(), Counters()
     feed = SeriesFeed(SITE, ledger, series, counters, 60_000)

@@ -115,6 +115,19 @@ def test_lines_that_waited_long_for_the_write_before_them_are_made_again(
     assert server.noted == ["newest", "write 1", "newest", "write 2"]
 
 
+def test_the_newest_times_are_remembered_over_a_pause_when_nothing_was_missed(
+    store: InfluxSeriesStore, server: Server
+) -> None:
+    store.append_all([batch(1)])
+    server.now += 3600
+    server.slow = TRUST_SECONDS + 1
+    store.append_all([batch(2), batch(3)], unbroken=True)
+    assert server.noted == ["newest", "write 1", "write 2", "write 3"]
+    server.now += 3600
+    store.append_all([batch(4)])
+    assert server.noted[4:] == ["newest", "write 4"]
+
+
 def test_refused_lines_are_told_with_their_own_batch(store: InfluxSeriesStore, server: Server) -> None:
     server.refuses = [[], [(1, "400 bad line")]]
     first, second = store.append_all([batch(1, 2), batch(3, 4)])

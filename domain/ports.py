@@ -17,6 +17,7 @@ from domain.records import (
     AppendResult,
     Commit,
     Committed,
+    ConfigChange,
     DeadLetter,
     Discovery,
     Excursion,
@@ -174,8 +175,9 @@ class Ledger(Protocol):
     def rules_revision(self, site: str, number: int | None = None) -> Revision | None:
         """The rules' newest (or that) revision."""
 
-    def commissioned_at(self, site: str) -> int | None:
-        """When the site went live; None while it is being commissioned."""
+    def newest_change(self, site: str) -> ConfigChange | None:
+        """The newest revisions by number (rules 0: none yet); None for a site without a catalogue. No document is read:
+        ingest asks each second, and that of a big site has megabytes."""
 
     def alarms(self, where: AlarmFilter, limit: int, offset: int = 0) -> tuple[list[Alarm], int]:
         """One page of alarms as they are now, and how many meet the filter in all; as in Console."""
@@ -193,7 +195,8 @@ class Console(Protocol):
 
     def rules_revision(self, site: str, number: int | None = None) -> Revision | None: ...  # noqa: D102 - as in Ledger
 
-    def commissioned_at(self, site: str) -> int | None: ...  # noqa: D102 - as in Ledger
+    def commissioned_at(self, site: str) -> int | None:
+        """When the site went live; None while it is being commissioned."""
 
     def beat(self, process: ProcessRow) -> None: ...  # noqa: D102 - as in Ledger
 

@@ -22,15 +22,6 @@ class Configuration:
     rules: Revision | None
 
 
-def newest_change(ledger: Ledger, site: str) -> ConfigChange | None:
-    """The newest revisions by number; None for a site without a catalogue."""
-    catalogue = ledger.site_revision(site)
-    if catalogue is None:
-        return None
-    rules = ledger.rules_revision(site)
-    return ConfigChange(catalogue.number, 0 if rules is None else rules.number, ledger.commissioned_at(site))
-
-
 def load(ledger: Ledger, site: str, change: ConfigChange) -> Configuration:
     """What these revisions say. CaretakerError when one is missing, names another site or cannot be read."""
     revision = ledger.site_revision(site, change.site_revision)

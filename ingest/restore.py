@@ -94,7 +94,7 @@ def _entries(ledger: Ledger, site: str) -> Iterator[JournalEntry]:
 
 
 def _begin_with_newest(ledger: Ledger, site: str, state: Restored, now: int) -> None:
-    change = configuration.newest_change(ledger, site)
+    change = ledger.newest_change(site)
     if change is not None:
         state.config = configuration.load(ledger, site, change)
         state.judge.configure(state.config.catalogue, state.config.rules, now)

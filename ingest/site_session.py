@@ -318,7 +318,7 @@ class SiteSession:
             self._commit(Commit(self.site, worker, self.epoch, now, events=(event,), rules_revision=revision))
 
     def _look_for_revisions(self) -> None:
-        change = configuration.newest_change(self._ledger, self.site)
+        change = self._ledger.newest_change(self.site)
         if change is None or change == self._refused or (self._config and change == self._config.change):
             return
         try:

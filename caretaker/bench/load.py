@@ -41,15 +41,16 @@ def generator(orders: Orders, core: int, folder: Path) -> Child:
 
 def steady(
     port: int, core: int, folder: Path, load: Load, rate: float, seconds: float,
-    taken: Callable[[], int], give_up: float = float("inf"), watch: Callable[[], None] = lambda: None,
+    taken: Callable[[], int], give_up: float = float("inf"), watch: Callable[[], None] = lambda: None, first: int = 0,
 ) -> Phase:  # fmt: skip
-    """Load at `rate` messages per second for `seconds`; ends early when the lag exceeds `give_up` seconds.
+    """Load at `rate` messages per second for `seconds`, after `first` messages of it that were sent before; ends early
+    when the lag exceeds `give_up` seconds.
 
     `taken`: how many messages the consumer has taken so far. `watch` is called at each look.
     """
     base, worst = taken(), 0.0
     start = time.time() + LEAD_SECONDS
-    orders = Orders(port, load, max(1, int(rate * seconds)), rate, start)
+    orders = Orders(port, load, max(1, int(rate * seconds)), rate, start, first=first)
     with generator(orders, core, folder) as child:
         while (now := time.time()) < start + seconds:
             child.check()

@@ -25,7 +25,8 @@ class Orders(msgspec.Struct, frozen=True):
     """What one generator does. `rate` 0 = as fast as possible. `start`: wall clock in seconds.
 
     `time_step` 0 stamps readings with the time of sending; else the messages of one turn of all agents carry the time
-    `first_time` + turn · `time_step` (UTC ms): readings from a past, sent now.
+    `first_time` + turn · `time_step` (UTC ms): readings from a past, sent now. `first`: how many
+    messages of the load were sent before; the agents go on from there.
     """
 
     port: int
@@ -35,6 +36,7 @@ class Orders(msgspec.Struct, frozen=True):
     start: float
     first_time: int = 0
     time_step: int = 0
+    first: int = 0
 
 
 class Generator:
@@ -84,7 +86,8 @@ class Generator:
         orders, load = self._orders, self._orders.load
         now = time.time_ns() // 1_000_000
         made = []
-        for index in range(self.sent, self.sent + number):
+        begin = orders.first + self.sent
+        for index in range(begin, begin + number):
             moment = orders.first_time + index // load.agents * orders.time_step if orders.time_step else now
             made.append(load.message(index, index % 65_535 + 1, moment, now))
         self.sent += number

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from domain.catalogue_file import load_catalogue
 from domain.errors import InputError, NotFoundError
-from domain.records import Discovery, Revision
+from domain.records import ConfigChange, Discovery, Revision
 from store.operational import audit
 from store.operational.plain import plain_number
 from store.operational.upsert import new_column, upsert
@@ -65,6 +65,17 @@ def commission(connection: Connection, site: str, at: int | None, by: str, now: 
 def commissioned_at(connection: Connection, site: str) -> int | None:
     """When the site went live; None while it is being commissioned."""
     return connection.execute(select(commissioning.c.at).where(commissioning.c.site == site)).scalar()
+
+
+def newest_change(connection: Connection, site: str) -> ConfigChange | None:
+    """The newest revisions by number, and when the site went live; None for a site without a catalogue."""
+    newest = (
+        select(func.max(table.c.number)).where(table.c.site == site).scalar_subquery()
+        for table in (site_revisions, rules_revisions)
+    )
+    at = select(commissioning.c.at).where(commissioning.c.site == site).scalar_subquery()
+    number, rules, since = connection.execute(select(*newest, at)).one()
+    return None if number is None else ConfigChange(number, rules or 0, since)
 
 
 def discover(connection: Connection, site: str, found: Sequence[Discovery]) -> None:

@@ -12,6 +12,7 @@ from domain.records import (
     AlarmFilter,
     Commit,
     Committed,
+    ConfigChange,
     DeadLetter,
     Discovery,
     Excursion,
@@ -201,6 +202,11 @@ class OperationalStore(FoodDecisions):
         """The rules' newest (or that) revision."""
         with self._database.read() as connection:
             return catalogue.rules_revision(connection, site, number)
+
+    def newest_change(self, site: str) -> ConfigChange | None:
+        """The newest revisions by number; None for a site without a catalogue."""
+        with self._database.read() as connection:
+            return catalogue.newest_change(connection, site)
 
     def commissioned_at(self, site: str) -> int | None:
         """When the site went live; None while it is being commissioned."""

@@ -281,12 +281,25 @@ def test_latest_moves_forward_in_event_time_only(store: OperationalStore) -> Non
 
     store.flush_latest("school", [])
     store.flush_latest("school", [row(10, 4.0), row(5, 3.0)])
-    store.flush_latest("school", [row(9, 9.0)])
+    store.flush_latest("school", [row(9, 9.0), row(10, 7.0), row(10, 8.0)])
     assert store.latest("school") == [row(10, 4.0)]
+    store.flush_latest("annex", [row(1, 1.0), row(3, 3.0), row(3, 5.0), row(2, 2.0)])
+    assert store.latest("annex") == [row(3, 3.0)]
     store.flush_latest("school", [row(11, float("nan"), Quality.BAD)])
     (newest,) = store.latest("school")
     assert (newest.time, newest.quality, newest.text, math.isnan(newest.value)) == (T0 + 11, "bad", "E7", True)
-    assert store.latest("annex") == []
+    assert store.latest("nowhere") == []
+
+
+def test_the_newest_revisions_are_known_by_number(store: OperationalStore) -> None:
+    assert store.newest_change("annex") is None
+    for word in ("site: {id: annex}", "site: {id: annex, name: A}"):
+        store.apply_site("annex", [("site.yaml", word)], "li", T0)
+    assert store.newest_change("annex") == ConfigChange(2, 0, None)
+    store.apply_rules("annex", [("own.yaml", "")], "li", T0)
+    store.commission("annex", T0 + 5, "li", T0)
+    store.apply_site("other", [("site.yaml", "site: {id: other}")], "li", T0)
+    assert store.newest_change("annex") == ConfigChange(2, 1, T0 + 5)
 
 
 def test_a_process_has_one_row_with_its_last_sign_of_life(store: OperationalStore) -> None:

@@ -15,6 +15,7 @@ from caretaker.bench.load import drain, lag
 from caretaker.bench.machine import describe, program, two_cores
 from caretaker.bench.packets import BEYOND, METRICS, WITHIN, Load, connect_packet, length_bytes, points_of
 from caretaker.bench.plan import FULL, QUICK, Part, median, parts_of, percentile
+from caretaker.bench.publisher import Generator, Orders
 from caretaker.bench.run import NEEDED, PARTS
 from caretaker.bench.servers import MAX_QUEUED, free_port, influxdb_configuration, listens, mosquitto_configuration
 from caretaker.settings import load_settings
@@ -25,6 +26,19 @@ from wire.decode import DecodedPack, decode_pack
 from wire.topics import Kind, Topic, parse_topic
 
 T0 = 1_760_000_000_123
+
+
+def test_a_load_goes_on_where_the_one_before_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("caretaker.bench.publisher.time.time_ns", lambda: 1_000_000 * T0)
+
+    def sent(first: int, number: int) -> bytes:
+        generator = Generator.__new__(Generator)  # without a broker
+        generator._orders = Orders(1, Load(site.SITE, "b1", 3, 5, 5), number, 0, 0, T0, 1000, first)
+        generator.sent = 0
+        return generator._messages(number)
+
+    assert sent(0, 7) == sent(0, 4) + sent(4, 3)
+    assert sent(0, 3) != sent(3, 3)
 
 
 def test_the_full_form_is_what_the_issue_of_speed_asks_for() -> None:

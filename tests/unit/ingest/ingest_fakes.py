@@ -18,6 +18,7 @@ from domain.records import (
     Clock,
     Commit,
     Committed,
+    ConfigChange,
     DeadLetter,
     Discovery,
     EntryKind,
@@ -271,8 +272,11 @@ class FakeLedger:
     def rules_revision(self, site: str, number: int | None = None) -> Revision | None:
         return _revision(site, self.rules.get(site, []), number)
 
-    def commissioned_at(self, site: str) -> int | None:
-        return self.commissioned
+    def newest_change(self, site: str) -> ConfigChange | None:
+        catalogue, rules = self.site_revision(site), self.rules_revision(site)
+        if catalogue is None:
+            return None
+        return ConfigChange(catalogue.number, 0 if rules is None else rules.number, self.commissioned)
 
     def alarms(self, where: AlarmFilter, limit: int, offset: int = 0) -> tuple[list[Alarm], int]:
         found = [

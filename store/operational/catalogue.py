@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, delete, func, insert, select
@@ -69,12 +70,12 @@ def commissioned_at(connection: Connection, site: str) -> int | None:
 
 def newest_change(connection: Connection, site: str) -> ConfigChange | None:
     """The newest revisions by number, and when the site went live; None for a site without a catalogue."""
-    newest = (
+    asked: list[Any] = [
         select(func.max(table.c.number)).where(table.c.site == site).scalar_subquery()
         for table in (site_revisions, rules_revisions)
-    )
-    at = select(commissioning.c.at).where(commissioning.c.site == site).scalar_subquery()
-    number, rules, since = connection.execute(select(*newest, at)).one()
+    ]
+    asked.append(select(commissioning.c.at).where(commissioning.c.site == site).scalar_subquery())
+    number, rules, since = connection.execute(select(*asked)).one()
     return None if number is None else ConfigChange(number, rules or 0, since)
 
 

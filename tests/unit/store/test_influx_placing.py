@@ -94,7 +94,7 @@ def test_newest_times_are_learned_once_and_kept_while_appends_go_on() -> None:
 
     newest = Newest(learn, lambda: now[0])
     for _ in range(5):
-        newest.begin()
+        newest.begin(unbroken=False)
         assert newest.of(["a/temperature", "b/temperature"]) in ([7, NOTHING_STORED], [9, NOTHING_STORED])
         newest.stored(["a/temperature"], [9])
         newest.end()
@@ -112,16 +112,33 @@ def test_after_a_pause_or_a_failure_they_are_learned_again(why: str) -> None:
         return {}
 
     newest = Newest(learn, lambda: now[0])
-    newest.begin()
+    newest.begin(unbroken=False)
     newest.of(["a/power"])
     newest.end()
     if why == "pause":
         now[0] += TRUST_SECONDS + 0.1
     else:
         newest.forget()
-    newest.begin()
+    newest.begin(unbroken=False)
     newest.of(["a/power"])
     assert learned == ["power", "power"]
+
+
+def test_after_a_pause_they_are_kept_where_the_caller_vouches_that_nothing_was_missed() -> None:
+    now, learned = [0.0], []
+
+    def learn(metric: str) -> dict[str, int]:
+        learned.append(metric)
+        return {}
+
+    newest = Newest(learn, lambda: now[0])
+    newest.begin(unbroken=False)
+    newest.of(["a/power"])
+    newest.end()
+    now[0] += 100 * TRUST_SECONDS
+    newest.begin(unbroken=True)
+    newest.of(["a/power"])
+    assert learned == ["power"]
 
 
 def test_a_stretch_ends_at_a_pause_and_is_never_too_long() -> None:

@@ -57,6 +57,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.NOT_REACHED_IN_TIME: _("not there in time"),
     Reason.DUTY_BEYOND_LIMIT: _("runs too much or too little"),
     Reason.SHORT_CYCLES: _("starts and stops too often"),
+    Reason.UNREADABLE: _("sends readings that cannot be used"),
     Reason.DEFROST_WRONG: _("a defrost is missing or does not end"),
     Reason.UNBALANCED: _("the phases are loaded unequally"),
     Reason.MORE_ENERGY: _("it uses more energy than it should"),

@@ -76,6 +76,7 @@ class Reason(StrEnum):
     NOT_REACHED_IN_TIME = "not_reached_in_time"
     DUTY_BEYOND_LIMIT = "duty_beyond_limit"
     SHORT_CYCLES = "short_cycles"
+    UNREADABLE = "unreadable"
     DEFROST_WRONG = "defrost_wrong"
     UNBALANCED = "unbalanced"
     MORE_ENERGY = "more_energy_than_it_should"

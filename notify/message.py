@@ -38,6 +38,7 @@ _REASONS = {
     Reason.NOT_REACHED_IN_TIME: Label("not there in time", "未在规定时间内达到"),
     Reason.DUTY_BEYOND_LIMIT: Label("runs too much or too little", "运行时间占比异常"),
     Reason.SHORT_CYCLES: Label("starts and stops too often", "启停过于频繁"),
+    Reason.UNREADABLE: Label("sends readings that cannot be used", "读数无效"),
     Reason.DEFROST_WRONG: Label("a defrost is missing or does not end", "除霜缺失或不结束"),
     Reason.UNBALANCED: Label("the phases are loaded unequally", "三相不平衡"),
     Reason.MORE_ENERGY: Label("it uses more energy than it should", "用电多于应有水平"),

@@ -17,7 +17,7 @@ from rules.signals.cycles import ShortCycles
 from rules.signals.defrost import Asked, Defrost
 from rules.signals.out_of_hours import OutOfHours
 from rules.signals.rate import Rate
-from rules.signals.share import Duty, Mean
+from rules.signals.share import Duty, Mean, Unreadable
 from rules.signals.stuck import Stuck
 from rules.signals.unbalance import Unbalance
 
@@ -25,6 +25,7 @@ COLD = 8.0  # °C: what reheating begins to rise from, where the rule does not s
 
 MOST_WEEKS, MOST_DAYS, MOST_BASE_DAYS = 12, 366, 31  # remembered of a point: so many hours or days are kept
 LEAST_MEAN = 1.0  # A or V: below it the unbalance of phases is that of noise
+MOSTLY = 0.5  # a probe is unreadable when more than this part of its time is; a loose plug gives a good one in between
 
 DEFROST_RISE = 5.0  # degrees: real freezers show humps from -18 °C to -2 … +6 °C
 DEFROST_WITHIN = 30 * MINUTE  # an electric defrost heats for 15 to 30 minutes
@@ -190,6 +191,14 @@ def _duty(node: Node) -> DerivedLimit:
     if share is None or not 0 <= share <= 1:
         raise node.error("the share of time must lie between 0 and 1", "for nine tenths of the time write above: 0.9")
     return DerivedLimit(Duty(_time(parts, "over"), parts["on_above"].number()), *limits)
+
+
+def _unreadable(node: Node) -> DerivedLimit:
+    parts = node.fields(("over",), ("above",))
+    share = parts["above"].number() if "above" in parts else MOSTLY
+    if not 0 <= share < 1:
+        raise parts["above"].error("the share of time must be at least 0 and less than 1", "for half of it write 0.5")
+    return DerivedLimit(Unreadable(_time(parts, "over")), above=share)
 
 
 def _mean(node: Node) -> DerivedLimit:
@@ -370,6 +379,7 @@ DERIVED: Mapping[str, Callable[[Node], DerivedLimit | Combined]] = {
     "reheating": _reheating,
     "duty": _duty,
     "mean": _mean,
+    "unreadable": _unreadable,
     "short_cycles": _short_cycles,
     "unbalance": _unbalance,
     "baseline": _baseline,

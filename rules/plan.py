@@ -26,7 +26,7 @@ from rules.signals.defrost import Defrost
 from rules.signals.known import Signal
 from rules.signals.out_of_hours import OutOfHours
 from rules.signals.rate import Rate
-from rules.signals.share import Duty
+from rules.signals.share import Duty, Unreadable
 from rules.signals.stuck import Stuck
 from rules.signals.unbalance import Unbalance
 from rules.timeline import NEVER
@@ -70,6 +70,7 @@ SIGNALLED: dict[type, Reason] = {
     Curve: Reason.NOT_REACHED_IN_TIME,
     Duty: Reason.DUTY_BEYOND_LIMIT,
     ShortCycles: Reason.SHORT_CYCLES,
+    Unreadable: Reason.UNREADABLE,
     Defrost: Reason.DEFROST_WRONG,
     Unbalance: Reason.UNBALANCED,
     Baseline: Reason.MORE_ENERGY,

@@ -12,8 +12,11 @@ from statistics import median
 
 from caretaker.alarmbench.truth import FaultTruth, Truth, within
 from domain.times import DAY, MINUTE
+from simulators.faults import FaultKind
 
 MONTH = 30 * DAY
+# Nothing cools any more: the faults of which the minutes left are asked. Slower ones have days, and stop on the way.
+NO_COOLING = frozenset({FaultKind.COMPRESSOR_FAILURE, FaultKind.POWER_CUT})
 WARM_BEFORE = 30 * MINUTE  # an alarm is about warm food when the food was too warm so shortly before it
 
 
@@ -139,7 +142,8 @@ class KindFigures:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """All figures of one rule set. `right`, `not_sure`, `left_error` are None where nothing says them; `left_error`
-    is the median of |said - true| / true over faults whose food passed its limit after the detection."""
+    is the median of |said - true| / true over the `NO_COOLING` faults for which minutes were said at the detection and
+    whose food passed its limit later, `left_said` how many these are, `left_error_all` the same over every kind."""
 
     kinds: Mapping[str, KindFigures]
     false_alarms: int
@@ -148,6 +152,8 @@ class Figures:
     not_sure: float | None
     left_error: float | None
     food: int
+    left_said: int = 0
+    left_error_all: float | None = None
 
     @property
     def false_per_month(self) -> float:
@@ -168,6 +174,8 @@ def figures(parts: Sequence[Judged], cause_of: Mapping[str, str]) -> Figures:
         for name, advice in part.advice.items()
         if kind_of[name] in cause_of
     ]
+    left = _left_errors(parts)
+    failed = [error for kind, error in left if kind in NO_COOLING]
     sure = [(cause, true) for cause, true in said if cause is not None]
     return Figures(
         {kind: _of_kind(found) for kind, found in sorted(kinds.items())},
@@ -175,8 +183,10 @@ def figures(parts: Sequence[Judged], cause_of: Mapping[str, str]) -> Figures:
         sum(part.normal for part in parts) / MONTH,
         sum(cause == true for cause, true in sure) / len(sure) if sure else None,
         1.0 - len(sure) / len(said) if said else None,
-        _left_error(parts),
+        median(failed) if failed else None,
         sum(verdict is Verdict.FOOD for part in parts for verdict in part.verdicts),
+        len(failed),
+        median(error for _, error in left) if left else None,
     )
 
 
@@ -200,7 +210,8 @@ def _of_kind(faults: Sequence[tuple[FaultTruth, Raised | None]]) -> KindFigures:
     )
 
 
-def _left_error(parts: Sequence[Judged]) -> float | None:
+def _left_errors(parts: Sequence[Judged]) -> list[tuple[str, float]]:
+    """(kind of fault, |said - true| / true) wherever minutes were said and the limit was passed later."""
     errors = []
     for part in parts:
         for fault in part.truth.faults:
@@ -209,8 +220,8 @@ def _left_error(parts: Sequence[Judged]) -> float | None:
                 continue
             true = (fault.limit_at - alarm.detected_at) / MINUTE
             if true > 0:
-                errors.append(abs(advice.minutes_left - true) / true)
-    return median(errors) if errors else None
+                errors.append((fault.kind, abs(advice.minutes_left - true) / true))
+    return errors
 
 
 def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:

@@ -44,6 +44,7 @@ CONDITIONS: dict[str, tuple[str, float]] = {
     "cumulative": ("condition: {cumulative: {above: 8, longer_than: 2h, in: 24h}}", 4.0),
     "duty": ("condition: {duty: {on_above: 4, over: 2h, above: 0.9}}", 4.0),
     "short cycles": ("condition: {short_cycles: {on_above: 4, shorter_than: 3min, count: 3, in: 1h}}", 4.0),
+    "unreadable": ("condition: {unreadable: {over: 30min}}", 4.0),
     "mean": ("condition: {mean: {over: 1h, above: 8}}", 4.0),
 }
 

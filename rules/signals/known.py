@@ -9,11 +9,11 @@ from rules.signals.defrost import Defrost
 from rules.signals.out_of_hours import OutOfHours
 from rules.signals.rate import Rate
 from rules.signals.schedule import InSchedule
-from rules.signals.share import Duty, Mean
+from rules.signals.share import Duty, Mean, Unreadable
 from rules.signals.stuck import Stuck
 from rules.signals.unbalance import Unbalance
 
 Signal = (
-    Rate | Stuck | Cumulative | Curve | Duty | Mean | ShortCycles | Defrost | InSchedule | Unbalance
+    Rate | Stuck | Cumulative | Curve | Duty | Mean | Unreadable | ShortCycles | Defrost | InSchedule | Unbalance
     | Baseline | BaseLoad | OutOfHours
 )  # fmt: skip

@@ -1,4 +1,5 @@
-"""Means over a rolling window: how much of the time something runs (duty), and how much it draws on average (demand).
+"""Means over a rolling window: how much of the time something runs (duty), how much it draws on average (demand), and
+how much of the time what arrives is of no use (unreadable): a sensor that sends errors is alive, and measures nothing.
 
 A reading is in force until the next one, as everywhere; the mean is over known time, and is itself unknown while less
 than two thirds of the window are known. It is worked out at every reading, and 24 times per window while none comes.
@@ -44,6 +45,24 @@ class Mean(Parameters, frozen=True, array_like=True, tag=True):
     def start(self, gap: int | None, marks: tuple[float, ...]) -> Running:
         """Begin with nothing known."""
         return _Share(self.over, None, gap)
+
+
+class Unreadable(Parameters, frozen=True, array_like=True, tag=True):
+    """The part (0 to 1) of the last `over` ms in which the newest reading was bad, with or without a value.
+
+    Silence is neither good nor bad: beyond the gap rule it counts as unknown, and is for `no_data` to judge.
+    """
+
+    over: int
+
+    @property
+    def lookback(self) -> int:
+        """The window."""
+        return self.over
+
+    def start(self, gap: int | None, marks: tuple[float, ...]) -> Running:
+        """Begin with nothing known."""
+        return _Bad(self.over, 0.0, gap)
 
 
 class _Share(Running):
@@ -98,3 +117,10 @@ class _Share(Running):
             start, end, weight = self.stretches.popleft()
             self.total -= weight * (end - start)
             self.known -= end - start
+
+
+class _Bad(_Share):
+    """Of quality instead of value: a bad reading is as known as a good one."""
+
+    def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
+        super().read(time, float(bad), False)

@@ -19,7 +19,7 @@ from rules.signals.cycles import ShortCycles
 from rules.signals.defrost import Asked, Defrost
 from rules.signals.known import Signal
 from rules.signals.rate import Rate
-from rules.signals.share import Duty, Mean
+from rules.signals.share import Duty, Mean, Unreadable
 from rules.signals.stuck import Stuck
 from tests.properties.test_engine_promises import (
     POINTS,
@@ -56,6 +56,7 @@ LIMITED = st.sampled_from(
         (Rate(4 * MINUTE, 60 * MINUTE), 20.0),
         (Rate(10 * MINUTE, MINUTE), 0.4),
         (Duty(12 * MINUTE, 8.0), 0.5),
+        (Unreadable(8 * MINUTE), 0.4),
         (Mean(5 * MINUTE), 8.0),
         (Mean(15 * MINUTE), 7.5),
     )

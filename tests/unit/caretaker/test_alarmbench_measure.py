@@ -159,6 +159,17 @@ def test_the_time_left_is_compared_with_what_was_truly_left() -> None:
     assert figures([judged], CAUSES).left_error is None
 
 
+def test_the_time_left_is_told_of_machines_that_cool_no_more_and_beside_it_of_all_faults() -> None:
+    leak = replace(TRUTH, faults=(replace(A, kind="refrigerant_loss"), replace(B, kind="compressor_failure")))
+    judged = judge(leak, [alarm("a", A.start + HOUR), alarm("b", B.start + HOUR)])
+    causes = {"refrigerant_loss": "r", "compressor_failure": "c"}
+    found = figures([replace(judged, advice={"one": Advice(None, 60.0), "two": Advice(None, 198.0)})], causes)
+    assert (found.left_error, found.left_said) == (pytest.approx(0.1), 1), "of the failed compressor alone"
+    assert found.left_error_all == pytest.approx((0.5 + 0.1) / 2)
+    slow = figures([replace(judged, advice={"one": Advice(None, 60.0)})], causes)
+    assert (slow.left_error, slow.left_said, slow.left_error_all) == (None, 0, pytest.approx(0.5))
+
+
 def test_a_lead_that_never_ran_out_counts_as_at_least_the_rest_of_the_fault() -> None:
     assert kaplan_meier_median([(10.0, True), (20.0, True), (30.0, True)]) == 20.0
     assert kaplan_meier_median([(10.0, True), (20.0, False), (30.0, True)]) == 30.0

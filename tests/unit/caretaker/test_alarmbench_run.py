@@ -87,7 +87,7 @@ def test_the_json_is_the_contract(outcome: Outcome) -> None:
         assert set(each) == {"n", "recall", "median_detect_min", "median_lead_min"}
     assert set(found["cause"]) == {"right", "not_sure"}
     assert found["baseline"]["cause"] == {"right": None, "not_sure": None}
-    assert set(found["time_left"]) == {"median_abs_error"}
+    assert set(found["time_left"]) == {"median_abs_error", "estimates", "median_abs_error_all_faults"}
 
 
 def test_the_table_marks_what_is_missed() -> None:
@@ -101,6 +101,9 @@ def test_the_table_marks_what_is_missed() -> None:
     worse = report.as_table(Outcome(1, 2, 3, 4, bad, good, (), ()))
     assert worse.count("✗") == 4
     assert "| not measured | ≤ 0.25 | 0.2 |" in worse
+    others = report.as_table(Outcome(1, 2, 3, 4, replace(good, left_said=7, left_error_all=0.9), good, (), ()))
+    assert "(7 estimates) | 0.2 | ≤ 0.25 | 0.2 |" in others
+    assert "all faults together: the same | 0.9 |  | not measured |" in others, "no goal, no mark"
 
 
 def test_without_compressor_failures_there_is_no_lead_and_no_error() -> None:

@@ -13,7 +13,7 @@ from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
 from rules.signals.rate import Rate
-from rules.signals.share import Duty, Mean
+from rules.signals.share import Duty, Mean, Unreadable
 from rules.signals.stuck import Stuck
 
 READ = {
@@ -34,6 +34,8 @@ READ = {
     "{reheating: {to: 70, within: 2h}}": DerivedLimit(Curve(8.0, ((70.0, 2 * HOUR),)), at_least=1.0),
     "{reheating: {from: 5, to: 70, within: 2h}}": DerivedLimit(Curve(5.0, ((70.0, 2 * HOUR),)), at_least=1.0),
     "{duty: {on_above: 20, over: 2h, above: 0.9}}": DerivedLimit(Duty(2 * HOUR, 20.0), above=0.9),
+    "{unreadable: {over: 30min}}": DerivedLimit(Unreadable(30 * MINUTE), above=0.5),
+    "{unreadable: {over: 1h, above: 0.9}}": DerivedLimit(Unreadable(HOUR), above=0.9),
     "{mean: {over: 15min, above: 9000}}": DerivedLimit(Mean(15 * MINUTE), above=9000.0),
     "{short_cycles: {on_above: 20, shorter_than: 3min, count: 3, in: 1h}}": DerivedLimit(
         ShortCycles(20.0, 3 * MINUTE, HOUR), at_least=3
@@ -55,6 +57,10 @@ REFUSED = {
     "{cooling: {from: 60, stages: [{to: 21, within: 2h}, {to: 8, within: 2h}]}}": "longer than the one before",
     "{reheating: {to: 5, within: 2h}}": "hotter than it starts",
     "{duty: {on_above: 20, over: 2h, above: 90}}": "between 0 and 1",
+    "{unreadable: {over: 30min, above: 1}}": "less than 1",
+    "{unreadable: {above: 0.5}}": "'over' is missing",
+    "{unreadable: {over: 0min}}": "longer than zero",
+    "{unreadable: {over: 30min, below: 0.5}}": "unknown key 'below'",
     "{short_cycles: {on_above: 20, shorter_than: 3min, count: 0, in: 1h}}": "whole number >= 1",
     "{rate: {above: 6, per: 1h, over: 15min}, above: 8}": "cannot be both 'above' and 'rate'",
     "{stuck: {for: 2h}, deadband: 1}": "a deadband belongs to a limit",

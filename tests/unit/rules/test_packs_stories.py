@@ -41,6 +41,68 @@ STORIES = {
       - {at: 242min, rule: cold-storage-probe-stuck, to: unacknowledged, reason: stuck}
       - {at: 252min, rule: cold-storage-probe-stuck, to: returned-unacknowledged}
     """,
+    "a probe that answers with errors": """
+      - {point: fridge-2/temperature, values: 4x5 4.2x25 !85x40 4.1x50}
+    transitions:
+      - {at: 46min, rule: probe-unreadable, to: unacknowledged, reason: unreadable, priority: medium}
+      - {at: 95min, rule: probe-unreadable, to: returned-unacknowledged}
+    """,
+    "error codes that pass for values, once and for good": """
+      - {point: fridge-2/temperature, values: 4x10 85 4x10 -127x3 4x10 85x8 4x30}
+      - {point: freezer-1/temperature, values: -18x10 -127x8 -18x30}
+    transitions:
+      - {at: 15min, rule: probe-implausible-low, to: unacknowledged, reason: below_limit}
+      - {at: 28min, rule: probe-implausible-low, to: returned-unacknowledged}
+      - {at: 39min, rule: probe-implausible, to: unacknowledged, reason: above_limit}
+      - {at: 52min, rule: probe-implausible, to: returned-unacknowledged}
+    """,
+    "a delivery of half an hour": """
+      - {point: fridge-1/door, values: closedx10 openx30 closedx60}
+      - {point: fridge-1/temperature, values: 4x12 11x36 5x52}
+    transitions: []
+    """,
+    "a lunch with the door in use does not hide that it does not cool": """
+      - {point: fridge-1/door, values: closedx9 open closedx5 open closedx5 open closedx5 openx2 closedx34}
+      - {point: fridge-1/temperature, values: 4x12 9x50}
+    transitions:
+      - {at: 42min, rule: cold-storage-high, to: unacknowledged}
+    """,
+    "a unit that is cleaned": """
+      - {point: fridge-1/door, values: closedx10 openx70 closedx200}
+      - {point: fridge-1/power, values: 150x10 0x70 200x200}
+      - {point: fridge-1/temperature, values: 4x12 18x100 12x60 4x108}
+    transitions: []
+    """,
+    "a unit that is off and open for longer than any cleaning": """
+      - {point: fridge-1/door, values: closedx10 openx200}
+      - {point: fridge-1/power, values: 150x10 0x200}
+      - {point: fridge-1/temperature, values: 4x12 18x198}
+    transitions:
+      - {at: 130min, rule: cold-storage-door-open, to: unacknowledged}
+      - {at: 137min, rule: cold-storage-high, to: unacknowledged}
+    """,
+    "an opening of a unit that is off hides little": """
+      - {point: fridge-1/door, values: closedx30 openx2 closedx100}
+      - {point: fridge-1/power, values: 150x10 0x122}
+      - {point: fridge-1/temperature, values: 4x20 9x112}
+    transitions:
+      - {at: 50min, rule: cold-storage-high, to: unacknowledged, priority: high}
+    """,
+    "a door that is left open is no excuse for warm air": """
+      - {point: fridge-1/door, values: closedx10 openx100}
+      - {point: fridge-1/power, values: 150x110}
+      - {point: fridge-1/temperature, values: 4x20 12x90}
+    transitions:
+      - {at: 40min, rule: cold-storage-door-open, to: unacknowledged}
+      - {at: 75min, rule: cold-storage-high, to: unacknowledged}
+    """,
+    "food that is too warm is told whatever the door and the power say": """
+      - {point: fridge-1/door, values: closedx10 openx50}
+      - {point: fridge-1/power, values: 150x10 0x50}
+      - {point: fridge-1/product_temperature, values: 4x20 9x40}
+    transitions:
+      - {at: 35min, rule: cold-product-high, to: unacknowledged, priority: high}
+    """,
     "a compressor that trips": """
       - {point: fridge-2/power, values: 0x20 150x3 0x8 150x3 0x8 150x3 0x8 150x3 0x8}
     transitions:

@@ -10,6 +10,7 @@ COOLING = "{cooling: {from: 60, stages: [{to: 21, within: 20min}, {to: 8, within
 REHEATING = "{reheating: {to: 70, within: 20min}}"
 RATE = "{rate: {above: 6, per: 1h, over: 15min}}"
 DUTY = "{duty: {on_above: 20, over: 30min, above: 0.8}}"
+UNREADABLE = "{unreadable: {over: 30min}}"
 SHORT = "{short_cycles: {on_above: 20, shorter_than: 3min, count: 3, in: 30min}}"
 GAP = ", max_gap: 3min"
 
@@ -173,6 +174,28 @@ def test_the_mean_power_over_a_quarter_of_an_hour() -> None:
     said = told(demand, "500x20 5000x2 500x40")
     assert [entry[1:] for entry in said] == [("raise", "above_limit"), ("clear", "within_limit")]
     assert said[0][0] == 22
+
+
+def test_a_probe_that_answers_with_errors_is_unreadable_although_something_arrives() -> None:
+    assert told(UNREADABLE, "4x30 !x15 4x30") == [], "15 of 30 minutes are not more than half"
+    said = told(UNREADABLE, "4x30 !85x20 4x30")
+    assert [entry[1:] for entry in said] == [("raise", "unreadable"), ("clear", "condition_over")]
+    assert said[0][0] == pytest.approx(45, abs=1.5), "judged 24 times a window"
+
+
+def test_a_good_reading_now_and_then_does_not_make_a_probe_readable() -> None:
+    assert [entry[1:] for entry in told(UNREADABLE, "4x30 " + "! !85 ! 4 " * 10)] == [("raise", "unreadable")]
+    assert told(UNREADABLE, "4x9 ! " * 20) == [], "single errors are life"
+
+
+def test_a_probe_that_never_worked_is_found_too() -> None:
+    assert [entry[1:] for entry in told(UNREADABLE, "!x40")] == [("raise", "unreadable")]
+
+
+def test_silence_is_not_unreadable_and_clears_nothing() -> None:
+    assert told(UNREADABLE, "4x30 ! _x60 4", more=GAP) == []
+    said = told(UNREADABLE, "4x30 !x20", more=GAP, until=600)
+    assert [entry[1] for entry in said] == ["raise"], "who fell silent after errors is not well again"
 
 
 def test_runs_that_are_too_short() -> None:

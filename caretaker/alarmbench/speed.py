@@ -46,6 +46,11 @@ CONDITIONS: dict[str, tuple[str, float]] = {
     "short cycles": ("condition: {short_cycles: {on_above: 4, shorter_than: 3min, count: 3, in: 1h}}", 4.0),
     "unreadable": ("condition: {unreadable: {over: 30min}}", 4.0),
     "mean": ("condition: {mean: {over: 1h, above: 8}}", 4.0),
+    "defrost": ("condition: {defrost: {rise: 1, within: 30min}}", 4.0),
+    "defrost missed": ("condition: {defrost_missed: {longer_than: 14h, rise: 1}}", 4.0),
+    "defrost endless": ("condition: {defrost_endless: {longer_than: 60min, rise: 1}}", 4.0),
+    "baseline": ("condition: {baseline: {above_percent: 40, of: hour_of_week, weeks: 4}}", 4.0),
+    "base load": ("condition: {base_load: {above: 300, over: 1d}}", 4.0),
 }
 
 

@@ -193,7 +193,9 @@ def test_speeds_are_measured_of_every_condition_on_what_they_are_said_to_see() -
         "all",
         "any",
         "not",
-    }  # of hot food, and of several points
+        "unbalance",
+        "out_of_hours",
+    }  # of hot food, of several points, and of a site's hours
     assert all(row.backtest > 0 and row.scalar > 0 and row.ratio > 0 for row in rows)
     assert "≥ 5 million" in speed_table(rows)
     assert set(speed_rows(2_000, 0.5).value) == {0.0, 1.0}

@@ -119,7 +119,7 @@ STORIES = {
     "a defrost that does not end, seen before the limit of the air": """
       - {point: freezer-1/temperature, values: -19x60 -18+1x18 -1x80}
     transitions:
-      - {at: 124min, rule: freezer-defrost-endless, to: unacknowledged, reason: defrost_wrong, priority: high}
+      - {at: 139min, rule: freezer-defrost-endless, to: unacknowledged, reason: defrost_wrong, priority: high}
       - {at: 142min, rule: freezer-high, to: unacknowledged}
     """,
 }

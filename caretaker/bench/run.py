@@ -58,7 +58,7 @@ def measure(plan: Plan, parts: Sequence[Part], form: str, document: Path | None,
 
 
 def _note(plan: Plan) -> str:
-    form = "the full form" if plan is FULL else "the short form, which only shows that the machinery works"
+    form = "the full form" if plan.hold == FULL.hold else "the short form, which only shows that the machinery works"
     return f"Measured on {datetime.now(UTC):%Y-%m-%d} with {form}: medians of {plan.runs} run{'s' * (plan.runs > 1)}."
 
 

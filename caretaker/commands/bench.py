@@ -14,6 +14,9 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="One short run: whether it works, not how fast it is.")
     ] = False,
+    runs: Annotated[
+        int | None, typer.Option(min=1, max=20, help="How often each part is measured; the median counts. Default: 5.")
+    ] = None,
     document: Annotated[
         Path | None, typer.Option("--document", help="Write the table into this page, between its marks.")
     ] = None,
@@ -23,10 +26,15 @@ def bench(
     ] = None,
 ) -> None:
     """Measure throughput, latency, growth and the agent on this machine; needs Mosquitto and InfluxDB."""
+    from dataclasses import replace
+
     from caretaker.bench.plan import FULL, QUICK, parts_of
     from caretaker.bench.run import measure
 
     if form not in ("table", "json"):
         raise CaretakerError(f"--format {form} is not known", "use table or json")
     parts = parts_of(only)
-    typer.echo(measure(QUICK if quick else FULL, parts, form, document, folder))
+    plan = QUICK if quick else FULL
+    if runs is not None:
+        plan = replace(plan, runs=runs, growth_runs=runs)
+    typer.echo(measure(plan, parts, form, document, folder))

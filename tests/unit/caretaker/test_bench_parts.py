@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from caretaker.bench import report, search, site
 from caretaker.bench.consumers import Counted
@@ -14,10 +15,11 @@ from caretaker.bench.line_writer import bodies
 from caretaker.bench.load import drain, lag
 from caretaker.bench.machine import describe, program, two_cores
 from caretaker.bench.packets import BEYOND, METRICS, WITHIN, Load, connect_packet, length_bytes, points_of
-from caretaker.bench.plan import FULL, QUICK, Part, median, parts_of, percentile
+from caretaker.bench.plan import FULL, QUICK, Part, Plan, median, parts_of, percentile
 from caretaker.bench.publisher import Generator, Orders
-from caretaker.bench.run import NEEDED, PARTS
+from caretaker.bench.run import NEEDED, PARTS, _note
 from caretaker.bench.servers import MAX_QUEUED, free_port, influxdb_configuration, listens, mosquitto_configuration
+from caretaker.cli import build
 from caretaker.settings import load_settings
 from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
@@ -333,3 +335,15 @@ def test_the_machine_is_described_in_words(tmp_path: Path) -> None:
     assert described["python"].startswith("3.")
     assert all(value and "\n" not in value for value in described.values())
     assert yaml.safe_load(described["cores"]) >= 1
+
+
+def test_how_often_is_a_choice_and_the_table_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Plan] = []
+    monkeypatch.setattr("caretaker.bench.run.measure", lambda plan, *rest: asked.append(plan) or "done")
+    runner = CliRunner()
+    for words in (["--runs", "3"], ["--quick", "--runs", "2"], []):
+        assert runner.invoke(build(), ["bench", *words]).stdout == "done\n"
+    assert [(one.runs, one.growth_runs, one.hold) for one in asked] == [(3, 3, 30.0), (2, 2, 5.0), (5, 5, 30.0)]
+    assert _note(asked[0]).endswith("with the full form: medians of 3 runs.")
+    assert "short form" in _note(asked[1])
+    assert runner.invoke(build(), ["bench", "--runs", "0"]).exit_code == 2

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-LATER := tests/benchmarks tests/integration/test_rabbitmq.py
+LATER := tests/benchmarks tests/integration/test_rabbitmq.py tests/integration/test_scale_out.py tests/acceptance/test_influx_demo.py
 # Tests write many small files and sync each to the disk: in memory, where there is room, they take a quarter less time.
 TEMPROOT := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 && echo /dev/shm)
 
@@ -38,7 +38,7 @@ test: $(VENV)/.dev         ## every check: style, types, import contracts, tests
 	@$(MAKE) --no-print-directory lint
 	@$(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix --ignore ,$(LATER)) $(ARGS)
 
-test-later: $(VENV)/.dev   ## what `make test` leaves out to stay quick: RabbitMQ, and that the small benchmarks run
+test-later: $(VENV)/.dev   ## what `make test` leaves out to stay quick
 	@$(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(LATER) $(ARGS)
 
 test-containers: $(VENV)/.dev  ## the contract suites on servers in containers: eval "$(tests/images/build)" first

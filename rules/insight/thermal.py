@@ -266,7 +266,10 @@ def _leaves_its_range(air: Float64s, machine: Machine) -> bool:
     if np.isfinite(top):
         return bool(recent > top)
     tail = air[-30:]
-    return bool(np.nanmean(tail[-10:]) > np.nanmean(tail[:10]) + 0.5)
+    before, after = tail[:10], tail[-10:]
+    if np.isnan(before).all() or np.isnan(after).all():
+        return False  # there is no half hour of it yet
+    return bool(np.nanmean(after) > np.nanmean(before) + 0.5)
 
 
 def _warming_now(model: Model, machine: Machine, air: Float64s, food: Float64s) -> tuple[float, float]:

@@ -194,7 +194,7 @@ def test_workers_that_die_or_stand_still_are_followed_and_nothing_is_lost_or_dou
     assert max(installation.left()) <= LEASE, "nobody has to wait longer for the sites than the setting says"
     wait_until(installation.shared(second=4), TAKEOVER, "the other takes the sites of the one that was killed")
     first = installation.worker("first")
-    wait_until(installation.shared(first=2, second=2), TAKEOVER, "the one that came back gets its share")
+    wait_until(installation.shared(first=2, second=2), 120, "the one that came back gets its share")
 
     before = installation.epochs()
     second.send(signal.SIGSTOP)

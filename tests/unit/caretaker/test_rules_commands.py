@@ -120,7 +120,7 @@ def test_files_that_cannot_be_read(files: Path) -> None:
 def test_check_counts_rules_and_refuses_what_cannot_work_at_the_site(files: Path) -> None:
     result = run("rules", "check", "pack:cn-canteen", str(OWN / "own-fridge.yaml"), "--site", str(SITE))
     assert result.exit_code == 0
-    assert "12 rules, no mistakes" in result.stdout
+    assert "13 rules, no mistakes" in result.stdout
     assert "warning: rule 'hot-product-low'" in result.stderr
     (files / "warm.yaml").write_text(WARM.replace("{metric: temperature}", "{point: fridge-9/temperature}"))
     with pytest.raises(CaretakerError, match="1 of these do not fit the site school"):

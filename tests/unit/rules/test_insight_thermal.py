@@ -154,3 +154,11 @@ def test_no_line_goes_through_points_of_one_place_or_too_few() -> None:
     assert fit_line(np.ones(10), np.arange(10.0)) is None
     assert fit_line(np.arange(3.0), np.arange(3.0)) is None
     assert MEMBERS > 30
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 12])
+def test_a_unit_that_was_just_connected_has_no_half_hour_to_judge_by(minutes: int) -> None:
+    time = END - np.arange(minutes - 1, -1, -1) * MINUTE
+    air = Column(time, np.full(minutes, 4.2), np.full(minutes, int(QualityCode.GOOD), np.uint8))
+    found = time_left(AssetColumns("refrigerator", air), END, 8.0, Quantity.AIR)
+    assert found.outlook in (Outlook.NOT_HEADING, Outlook.UNKNOWN)

@@ -48,9 +48,9 @@ class Judge(Protocol):
     def clock(self, now: int, connected: bool) -> list[AlarmEvent]:
         """Ingest's time is `now`, its broker connection stands or not: judges no-data and foreign devices."""
 
-    def review(self, now: int, points: Sequence[str] | None = None) -> tuple[Review, list[AlarmEvent]]:
-        """Judge the past again where late readings came; which points that were is to be journalled, unless there were
-        none. `points`: exactly those, in a replay."""
+    def review(self, now: int, again: Review | None = None) -> tuple[Review, list[AlarmEvent]]:
+        """Judge the past again where late readings came; where that was is to be journalled, unless nothing was
+        judged. `again`: exactly that, in a replay."""
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
         """Catalogue and rules as of now; conditions that no longer apply close."""

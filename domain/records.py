@@ -39,10 +39,12 @@ class ConfigChange:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Which points were judged again because of late readings, at ingest's time `now`."""
+    """What was judged again because of late readings, at ingest's time `now`: which points by the rules that look at
+    them alone, and which rules (rule, point) that look at others too."""
 
     now: int
     points: tuple[str, ...]
+    several: tuple[tuple[str, str], ...] = ()
 
 
 Content = ReadingBatch | Clock | ConfigChange | Review

@@ -109,7 +109,7 @@ def _replay(ledger: Ledger, site: str, state: Restored, entry: JournalEntry) -> 
     elif isinstance(content, Clock):
         state.judge.clock(content.now, content.connected)
     elif isinstance(content, Review):
-        state.judge.review(content.now, content.points)
+        state.judge.review(content.now, content)
     else:
         state.config = configuration.load(ledger, site, content)
         state.judge.configure(state.config.catalogue, state.config.rules, entry.received)

@@ -306,7 +306,7 @@ class SiteSession:
     def _review(self, now: int) -> None:
         """Let late readings be judged; before `now` is over nothing else is taken."""
         review, events = self._judge.review(now)
-        if review.points:
+        if review.points or review.several:
             self._commit_entry(now, (EntryKind.REVIEW, review), events)
 
     def _watch_broker(self, now: int) -> None:

@@ -17,7 +17,7 @@ from rules.frontier import free_place, merged
 from rules.plan import NEVER
 from rules.points import PointTable, Track
 from rules.recent import Columns
-from rules.revisit import OLDEST_JUDGED, Counters, Kept, Past, reconsider, start_of
+from rules.revisit import OLDEST_JUDGED, Counters, Kept, Past, reconsider, since, start_of
 
 KEPT_FOR = 10 * MINUTE  # of a late reading, for which the history may lag behind the journal
 MOST_APART_OF_A_POINT, MOST_APART = 4_096, 50_000  # readings that are kept apart, and those of the whole site
@@ -63,9 +63,9 @@ class Doubts:
 
     def enter(
         self, table: PointTable, rows: Columns, frontier: int, received: int, counters: Counters
-    ) -> tuple[Columns, int]:
+    ) -> tuple[Columns, Columns]:
         """Take one point's late readings, in order of arrival; those that a collision moved beyond the frontier, and
-        the oldest time of the others (NEVER: there is none)."""
+        the others as they are kept."""
         point = int(rows.point[0])
         kept = self.kept(table, point)
         near = kept.rows.take(kept.rows.time >= rows.time.min())
@@ -89,7 +89,7 @@ class Doubts:
             self.oldest[point] = min(self.oldest.get(point, NEVER), int(placed.time.min()))
             table.last_time[point] = max(int(table.last_time[point]), int(placed.time.max()))
             table.last_value[point] = np.nan
-        return ahead, int(placed.time.min()) if len(placed.time) else NEVER
+        return ahead, placed
 
     def _keep(self, table: PointTable, kept: Kept, placed: Columns, received: int, counters: Counters) -> None:
         """In the ring, as far as it has room, and apart, as far as they are not too many."""
@@ -156,8 +156,9 @@ def _judge(
     if known is None:
         return None
     rows, to_the_end = known
+    until = None if to_the_end else int(rows.time[-1])
     return [
         (track, change)
         for track, start in zip(tracks, starts, strict=True)
-        for change in reconsider(track, rows, start, frontier, merge, to_the_end=to_the_end)
+        for change in reconsider(track, since(rows, start), start, frontier, merge, until)
     ]

@@ -6,7 +6,6 @@ late data, and reads no clock: time comes with every call. `prefilter=False` jud
 fast path to the plain meaning in tests.
 """
 
-from collections.abc import Sequence
 from heapq import heappop, heappush
 
 import numpy as np
@@ -24,14 +23,15 @@ from rules.doubts import Doubts
 from rules.events import event_of
 from rules.frontier import MOST_WAITING, WAIT, Agent, by_point_and_time, settle_clashes
 from rules.joint import Joints
+from rules.joint_late import review_joints
 from rules.kernel import fire_before, run
 from rules.late import judge_again, stretches
 from rules.loading import load_revision
 from rules.model import RuleSet
 from rules.plan import NEVER, Plan
-from rules.points import PointTable, Track, segments
-from rules.recent import Columns, join
-from rules.revisit import OLDEST_JUDGED, Counters, Past
+from rules.points import PointTable, Track
+from rules.recent import Columns, join, segments
+from rules.revisit import OLDEST_JUDGED, Counters, Kept, Past
 from rules.silence import Silence
 from rules.snapshot import decode_into, encode
 from rules.spans import parts
@@ -51,7 +51,7 @@ class Engine:
         self.table = PointTable()
         self.doubts = Doubts()
         self.silence = Silence()
-        self.joints = Joints(self.table, self.complete)
+        self.joints = Joints(self.table, self.complete, self.kept)
         self.agents: dict[str, Agent] = {}
         self.agents_by_number: list[Agent] = []
         self.open: list[OpenPlan] = []
@@ -99,20 +99,21 @@ class Engine:
                 events += self._move(agent, now - WAIT, now)
         return events + self._joined(now)
 
-    def review(self, now: int, points: Sequence[str] | None = None) -> tuple[Review, list[AlarmEvent]]:
-        """Judge again where late readings came, and say which points that were; the same `points` in a replay.
+    def review(self, now: int, again: Review | None = None) -> tuple[Review, list[AlarmEvent]]:
+        """Judge again where late readings came, and say where that was; in a replay exactly what was judged then.
 
         What needs a history that does not answer stays in doubt; it is tried again later.
         """
         table = self.table
-        chosen = None if points is None else [table.numbers[name] for name in points if name in table.numbers]
-        found = self.doubts.review(table, self.past, self.complete, now, self.counters, self.prefilter, chosen)
-        events: list[AlarmEvent] = []
-        for point, said in found:
-            events += [self._event(track.condition.plan, table.names[point], change, now) for track, change in said]
+        points = None if again is None else [table.numbers[one] for one in again.points if one in table.numbers]
+        found = self.doubts.review(table, self.past, self.complete, now, self.counters, self.prefilter, points)
+        for point, _ in found:
             table.refresh(point)
             self._queue(point)
-        return Review(now, tuple(table.names[point] for point, _ in found)), events
+        several = review_joints(self.joints, self.doubts, self.past, now, self.counters, again)
+        said = [*(one for _, changes in found for one in changes), *(one for _, changes in several for one in changes)]
+        events = [self._event(track.condition.plan, table.names[track.point], change, now) for track, change in said]
+        return Review(now, tuple(table.names[point] for point, _ in found), tuple(key for key, _ in several)), events
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
         """Catalogue and rules as of now; conditions that no longer apply close. InputError for a bad rules document."""
@@ -298,10 +299,9 @@ class Engine:
         rows = rows.take(~too_old)
         for point in dict.fromkeys(rows.point.tolist()):
             mine = rows.take(rows.point == point)
-            ahead, oldest = self.doubts.enter(self.table, mine, self.complete(point), received, self.counters)
+            ahead, placed = self.doubts.enter(self.table, mine, self.complete(point), received, self.counters)
             agent.waiting = join(agent.waiting, ahead)
-            if oldest != NEVER:
-                self.joints.take_late(point, oldest)
+            self.joints.take(placed)
             self.table.refresh(point)
 
     def _close(
@@ -337,10 +337,10 @@ class Engine:
             return []
         plan = track.condition.plan
         frontier = self.complete(track.point)
-        known = self.past.stretch(self.doubts.kept(self.table, track.point), name, frontier - plan.memory, NEVER)
+        known = self.past.stretch(self.kept(track.point), name, frontier - plan.memory, NEVER)
         if known is None or not known[1]:
             return []
-        fresh, changes = judge_again(condition_of(plan), known[0], frontier, -1, self.prefilter)
+        fresh, changes = judge_again(condition_of(plan), -NEVER, known[0], frontier, -1, self.prefilter)
         track.condition = fresh
         return self._begun(track, frontier, changes, now)
 
@@ -366,10 +366,12 @@ class Engine:
 
     def _joined(self, detected: int) -> list[AlarmEvent]:
         """Judge rules with several inputs as far as all of these are known."""
-        names = self.table.names
-        added = self.joints.judge(self.past, self._say, self.counters)
-        events = [self._event(one.condition.plan, names[one.point], change, detected) for one, change in added]
-        return events + self._delivered(detected)
+        self.joints.judge(self._say)
+        return self._delivered(detected)
+
+    def kept(self, point: int) -> Kept:
+        """Everything of the point that is in memory."""
+        return self.doubts.kept(self.table, point)
 
     def _emit(self, condition: Condition, change: Change) -> None:
         assert self._track is not None

@@ -13,8 +13,9 @@ from domain.alarms import EventKind, Reason
 from rules.composite import again
 from rules.condition import Change, Condition
 from rules.derived import Derived
-from rules.kernel import fire_before, run
+from rules.kernel import fire_before
 from rules.plan import NEVER, bad_rows
+from rules.playing import play
 from rules.recent import Columns
 
 MOST_REMEMBERED = 64  # excursions per alarm
@@ -70,10 +71,6 @@ class Log:
         """Whether an excursion over (since, end) overlaps one that was said or may have been forgotten."""
         return since < self.floor or any(said.since < end and since < said.end for said in self.said)
 
-    def ended_since(self, since: int) -> int:
-        """When the newest excursion that ended after `since` was said to end, or -NEVER."""
-        return max((said.end for said in self.said if since < said.end < NEVER), default=-NEVER)
-
     @property
     def moment(self) -> int:
         """When the last word was said: nothing of what happens after it was; -NEVER when nothing ever was."""
@@ -89,19 +86,36 @@ class Stretch(NamedTuple):
 
 
 def judge_again(
-    fresh: Condition, rows: Columns, frontier: int, level: int, merge: bool
+    fresh: Condition, begin: int, rows: Columns, frontier: int, level: int, merge: bool
 ) -> tuple[Condition, list[Change]]:
-    """The condition (at its beginning) at the frontier and all its changes, from those readings and what it remembers;
-    `level` was active before them."""
-    fresh.seed(level)
+    """The condition (at its beginning) at the frontier and all its changes since `begin`, where `level` was active,
+    from those readings and what it remembers. Readings of several inputs may be from before `begin`: of each the one in
+    force there. They are heard, but say nothing: what the other inputs said meanwhile is not among them."""
     changes: list[Change] = []
 
     def keep(_: Condition, change: Change) -> None:
         changes.append(change)
 
-    run(fresh, rows.time, rows.value, rows.quality, keep, merge)
+    heard = int(np.searchsorted(rows.time, begin, "left"))
+    if heard and isinstance(fresh, Derived):
+        _stand(fresh, rows.take(slice(0, heard)), begin, begin, level, merge)
+        rows = rows.take(slice(heard, None))
+    else:
+        fresh.seed(level)
+    play(fresh, rows, keep, merge)
     fire_before(fresh, frontier, keep)
     return fresh, changes
+
+
+def _stand(own: Derived, before: Columns, until: int, at: int, level: int, merge: bool) -> None:
+    """Let it hear what was before, whatever it says of that, and stand at that level at `at`."""
+
+    def drop(_: Condition, change: Change) -> None:
+        """What led there is not asked."""
+
+    play(own, before, drop, merge)
+    fire_before(own, until, drop)
+    own.stand(level, at)
 
 
 def stretches(changes: list[Change], seeded: bool) -> list[Stretch]:
@@ -133,22 +147,6 @@ def past_excursions(found: list[Stretch], log: Log, active: bool, until: int = N
     return added
 
 
-def present_change(found: list[Stretch], log: Log, live: int, now: Condition) -> Change | None:
-    """The raise or step that makes the live level (`live`) what the judged-again past says it is, if that is higher."""
-    if now.level <= live or not found:
-        return None
-    first, peak = found[-1].first, found[-1].peak
-    value = now.value if peak is None else peak.value
-    if live >= 0:
-        # What was said after it (a step down that should not have been) keeps its time: it steps up again from there.
-        at, since = (log.last, log.last) if peak is None else (max(peak.at, log.last), max(peak.since, log.last))
-        return Change(EventKind.STEP_UP, Reason.STEPPED_UP, at, since, now.level, value)
-    at, since = (-NEVER, -NEVER) if first is None else (first.at, first.since)
-    # What was said to have ended within this excursion keeps its end: it is raised again from there.
-    ended = log.ended_since(since)
-    return Change(EventKind.RAISE, now.plan.entered(now.level), max(at, ended), max(since, ended), now.level, value)
-
-
 def follow(
     live: Condition, moment: int, level: int, fresh: Condition, changes: list[Change], rows: Columns, frontier: int,
     merge: bool,
@@ -167,7 +165,8 @@ def follow(
         kind, reason = EventKind.STEP_UP, Reason.STEPPED_UP
         if live.level < 0:
             kind, reason = EventKind.RAISE, live.plan.entered(level)
-        after.insert(0, Change(kind, reason, moment, moment, level, _in_force(rows, moment)))
+        own = rows.take(rows.point == 0) if live.plan.inputs else rows
+        after.insert(0, Change(kind, reason, moment, moment, level, _in_force(own, moment)))
     return fresh, after
 
 
@@ -184,15 +183,11 @@ def _on_its_own(
         changes.append(change)
 
     if isinstance(own, Derived):
-        run(own, before.time, before.value, before.quality, keep, merge)
-        fire_before(own, moment + 1, keep)
-        changes.clear()
-        own.stand(live.level, moment)
+        _stand(own, before, moment + 1, moment, live.level, merge)
     else:
         own.seed(live.level)
         _see(own, before, moment)
-    rest = rows.take(slice(first, None))
-    run(own, rest.time, rest.value, rest.quality, keep, merge)
+    play(own, rows.take(slice(first, None)), keep, merge)
     fire_before(own, frontier, keep)
     return own, changes
 

@@ -127,11 +127,5 @@ class PointTable:
         self.last_value[point[ends]] = value[ends]
 
 
-def segments(point: Int64s) -> tuple[Int64s, Int64s]:
-    """First row and length of each point's stretch in sorted rows (at least one row)."""
-    first = np.flatnonzero(np.concatenate(([True], point[1:] != point[:-1])))
-    return first, np.diff(np.append(first, len(point)))
-
-
 def _grown(column: Int64s, room: int, blank: int) -> Int64s:
     return np.concatenate((column, np.full(room - len(column), blank, np.int64)))

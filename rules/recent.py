@@ -47,6 +47,12 @@ def join(first: Columns, second: Columns) -> Columns:
     )
 
 
+def segments(point: Int64s) -> tuple[Int64s, Int64s]:
+    """First row and length of each point's stretch in sorted rows (at least one row)."""
+    first = np.flatnonzero(np.concatenate(([True], point[1:] != point[:-1])))
+    return first, np.diff(np.append(first, len(point)))
+
+
 class Rings(NamedTuple):
     """All rings side by side: a row per point, and its `kept` readings one point after the other in ascending time."""
 

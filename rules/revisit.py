@@ -105,20 +105,20 @@ def start_of(track: Track, oldest: int) -> int:
 
 
 def reconsider(
-    track: Track, known: Columns, start: int, frontier: int, merge: bool, *, to_the_end: bool = True
+    track: Track, rows: Columns, start: int, frontier: int, merge: bool, until: int | None = None
 ) -> list[Change]:
     """Judge the stretch from `start` again for one rule; what the alarm's log lacks, oldest first.
 
-    `known` are the point's readings from `start` or earlier, up to the frontier unless `to_the_end` is False.
+    `rows` are the readings from `start` on, of each input with the one before that is in force there. They reach to the
+    frontier, or only to `until`: then only what ended by then is said.
     """
     live, log = track.condition, track.log
-    rows = since(known, start)
-    begin, moment = (int(rows.time[0]) if len(rows.time) else start), log.moment
+    begin, moment = (start if live.plan.inputs or not len(rows.time) else int(rows.time[0])), log.moment
     level = live.level if begin >= moment else log.level_at(begin)
-    until = frontier if to_the_end else int(rows.time[-1])
-    fresh, changes = judge_again(again(live, begin), rows, until, level, merge)
+    end = frontier if until is None else until
+    fresh, changes = judge_again(again(live, begin), begin, rows, end, level, merge)
     found = stretches(changes, level >= 0)
-    if not to_the_end:
+    if until is not None:
         return past_excursions(found, log, live.level >= 0, until)
     added = past_excursions(found, log, live.level >= 0, moment)
     track.condition, present = follow(live, moment, level, fresh, changes, rows, frontier, merge)

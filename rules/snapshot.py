@@ -14,7 +14,7 @@ from rules.condition import Condition, LevelState
 from rules.derived import Derived
 from rules.doubts import Apart, Doubts
 from rules.frontier import Agent
-from rules.joint import Joints
+from rules.joint import Joint, Joints
 from rules.late import Said
 from rules.plan import NEVER, Plan
 from rules.points import PointTable, Track
@@ -89,6 +89,7 @@ class _Joint(msgspec.Struct, array_like=True):
     place: int
     frontier: int
     waiting: _Rows
+    doubt: int = NEVER  # older snapshots have none
 
 
 class _Apart(msgspec.Struct, array_like=True):
@@ -152,7 +153,7 @@ def encode(engine: "Engine") -> bytes:
         _points(table, plans),
         _silence(silence, plans),
         engine.counters,
-        [_Joint(one.track.point, one.track.place, one.frontier, _rows(one.waiting)) for one in engine.joints.all],
+        [_joint(one) for one in engine.joints.all],
         _doubts(engine.doubts),
     )
     state.plans = list(plans.numbers)
@@ -285,12 +286,17 @@ def _restore_points(table: PointTable, stored: _Points, plans: list[Plan]) -> No
         table.refresh(point)
 
 
+def _joint(joint: Joint) -> _Joint:
+    return _Joint(joint.track.point, joint.track.place, joint.frontier, _rows(joint.waiting), joint.doubt)
+
+
 def _restored_joints(engine: "Engine", stored: list[_Joint]) -> Joints:
-    joints = Joints(engine.table, engine.complete)
+    joints = Joints(engine.table, engine.complete, engine.kept)
     by_place = {(one.track.point, one.track.place): one for one in joints.install()}
     for state in stored:
         joint = by_place[state.point, state.place]
         joint.frontier, joint.waiting = state.frontier, _columns(state.waiting)
+        joints.doubt(joint, state.doubt)
     return joints
 
 

@@ -86,7 +86,7 @@ def test_a_fenced_worker_writes_nothing(store: OperationalStore) -> None:
 
 def test_entries_are_numbered_from_one_without_holes_and_read_back_as_they_were(store: OperationalStore) -> None:
     clock, change = Clock(T0 + 5, True), ConfigChange(2, 3, None)
-    review = Review(T0 + 6, ("fridge-1/temperature",))
+    review = Review(T0 + 6, ("fridge-1/temperature",), (("cold", "fridge-1/temperature"),))
     first = store.commit(
         commit(
             entries=(

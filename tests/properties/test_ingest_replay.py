@@ -5,7 +5,6 @@ late readings, takeovers of points, new rules, lost connections and restarts any
 fresh engine: what that one says, entry by entry, must be what was committed, and it must end in the same state.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,8 +69,8 @@ class Recorder(Engine):
     def clock(self, now: int, connected: bool) -> list[AlarmEvent]:
         return self._note(super().clock(now, connected))
 
-    def review(self, now: int, points: Sequence[str] | None = None) -> tuple[Review, list[AlarmEvent]]:
-        review, events = super().review(now, points)
+    def review(self, now: int, again: Review | None = None) -> tuple[Review, list[AlarmEvent]]:
+        review, events = super().review(now, again)
         return review, self._note(events)
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:

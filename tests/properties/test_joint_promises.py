@@ -116,13 +116,29 @@ def test_it_does_not_matter_how_what_arrives_in_step_is_cut(rules: RuleSet, grou
 @settings(max_examples=EXAMPLES)
 @given(rule_sets(), stories(late=True), st.data())
 def test_snapshot_and_restore_anywhere_change_nothing(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
-    cut = data.draw(st.integers(0, len(story)))
+    cut_off(rules, story, data.draw(st.integers(0, len(story))))
+
+
+def cut_off(rules: RuleSet, story: list[Pack], cut: int) -> None:
+    """A restart after that many packs, from a snapshot, changes neither what is said nor what is known at the end."""
     whole, first, second = engine_with(rules), engine_with(rules), Engine("school")
     said = run(whole, story) + finish(whole, story)
     before = run(first, story[:cut])
     second.restore(first.snapshot())
     assert said == before + run(second, story[cut:]) + finish(second, story)
     assert second.snapshot() == whole.snapshot()
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.sampled_from((90 * SECOND, 3 * MINUTE)), st.sampled_from((0, 4 * MINUTE)), stories(late=True), st.data())
+def test_a_restart_keeps_when_each_phase_becomes_unknown(
+    gap: int, off: int, story: list[Pack], data: st.DataObject
+) -> None:
+    """The delay is longer than the gap: whether it goes on depends on the edges of what is known."""
+    unequal = DerivedLimit(Unbalance(("fridge-2/temperature", "fridge-3/temperature"), 1.0), above=5.0)
+    level = Level(unequal, Priority.HIGH, 4 * MINUTE, off)
+    rules = RuleSet({"unequal": Rule("unequal", Selector(point="fridge-1/temperature"), (level,), max_gap=gap)})
+    cut_off(rules, story, data.draw(st.integers(0, len(story))))
 
 
 @settings(max_examples=EXAMPLES)

@@ -196,6 +196,43 @@ def test_what_comes_late_while_the_series_store_is_away_is_judged_when_it_answer
     assert of(path, "warm") == [warm(T0 + 90 * MINUTE), cool(T0 + 115 * MINUTE)]
 
 
+def test_a_backlog_for_a_rule_on_two_points_waits_for_the_store_and_survives_a_restart(whole_path: Make) -> None:
+    """The fridge's temperature came live, the meter's agent was offline: only both together say what happened."""
+    site = SITE.replace("60s}}", "60s}, power: {interval: 60s}}")
+    idle = """
+rules:
+  - id: idle
+    applies_to: {metric: temperature}
+    condition: {all: [{above: 8}, {metric: power, below: 5}]}
+    on_delay: 30min
+    priority: high
+"""
+    path = whole_path(T0, site=site, rules=(("rules.yaml", idle),))
+    day = series_of(FRIDGE, T0, [4.0] * 60 + [10.0] * 50 + [4.0] * 370)
+    for hour in range(8):
+        path.run(T0 + (hour + 1) * HOUR, stride=10 * MINUTE)
+        path.publish_simply("device", day[60 * hour : 60 * (hour + 1)])
+    path.run(T0 + 8 * HOUR + 20 * MINUTE)
+    path.series.away = True
+    path.publish_simply("meter", series_of("fridge/power", T0, [0.0] * 480))
+    path.run(T0 + 9 * HOUR, stride=10 * MINUTE)
+    path.kill_ingest()
+    path.start_ingest()
+    path.run(T0 + 10 * HOUR, stride=10 * MINUTE)
+    assert path.log() == []
+    path.series.away = False
+    path.run(T0 + 10 * HOUR + 5 * MINUTE)
+    told = [
+        Said("idle", FRIDGE, NORMAL, OPEN, "conditions_met", "high", T0 + 90 * MINUTE),
+        Said("idle", FRIDGE, OPEN, RETURNED, "condition_over", "high", T0 + 110 * MINUTE),
+    ]
+    assert path.log() == told
+    path.kill_ingest()
+    path.start_ingest()
+    path.run(T0 + 11 * HOUR, stride=10 * MINUTE)
+    assert path.log() == told
+
+
 def test_an_outage_of_the_broker_is_one_alarm_and_no_silence_of_every_point(whole_path: Make) -> None:
     """Others page once for every sensor that the broker can no longer bring."""
     path = begun(whole_path)

@@ -124,7 +124,7 @@ class FakeJudge:
         self.clocks.append((now, connected))
         return []
 
-    def review(self, now: int, points: Sequence[str] | None = None) -> tuple[Review, list[AlarmEvent]]:
+    def review(self, now: int, again: Review | None = None) -> tuple[Review, list[AlarmEvent]]:
         return Review(now, ()), []
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:

@@ -224,13 +224,18 @@ def test_a_replay_judges_the_points_that_were_judged_and_no_others() -> None:
     send(engine, minutes(100, 700, 5.0), upto=700)
     send(engine, minutes(0, 20, 9.0), upto=700)
     history.away = False
-    assert engine.review(T0 + 701 * MINUTE, ()) == (Review(T0 + 701 * MINUTE, ()), [])
+    assert engine.review(T0 + 701 * MINUTE, Review(0, ())) == (Review(T0 + 701 * MINUTE, ()), [])
     again = Engine("school", history)
     again.restore(engine.snapshot())
-    assert said(again.review(T0 + 702 * MINUTE, (FRIDGE, "no-such/point"))[1]) == [("raise", 10), ("clear", 100)]
+    assert said(again.review(T0 + 702 * MINUTE, Review(0, (FRIDGE, "no-such/point")))[1]) == [
+        ("raise", 10),
+        ("clear", 100),
+    ]
     assert again.counters.unjudged == 0
     history.away = True
-    assert engine.review(T0 + 702 * MINUTE, (FRIDGE,))[1] == [], "it was judged; what was said then is in the log"
+    assert engine.review(T0 + 702 * MINUTE, Review(0, (FRIDGE,)))[1] == [], (
+        "it was judged; what was said then is in the log"
+    )
     assert engine.counters.unjudged == 1
 
 

@@ -50,7 +50,8 @@ def series(point: str, values: str) -> list[Reading]:
 
 def feed(engine: Engine, agent: str, rows: list[Reading], upto: float) -> list[AlarmEvent]:
     moment = T0 + round(upto * MINUTE)
-    return engine.feed(batch_of("s", moment, rows, agent=agent, upto=moment))
+    events = engine.feed(batch_of("s", moment, rows, agent=agent, upto=moment))
+    return events + engine.review(moment)[1]
 
 
 def minutes(events: list[AlarmEvent]) -> list[tuple[float, str]]:

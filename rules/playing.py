@@ -1,0 +1,46 @@
+"""Readings through a condition, whichever it is: of one point along time, or of several points moment by moment.
+
+Decides nothing: `rules.kernel` and `rules.derived` know what a reading means. It is here so that judging the past again
+(`rules.late`) is the same for both. Rows of a rule with several inputs carry the number of the input as their point.
+"""
+
+import numpy as np
+
+from rules.condition import Condition
+from rules.derived import Derived
+from rules.kernel import Emit, fire_before, run
+from rules.plan import bad_rows
+from rules.recent import Columns, segments
+
+
+def play(condition: Condition, rows: Columns, emit: Emit, merge: bool = True) -> None:
+    """Apply readings in ascending time, firing every deadline up to the last one's time."""
+    if condition.plan.inputs:
+        run_together(condition, rows, emit)
+    else:
+        run(condition, rows.time, rows.value, rows.quality, emit, merge)
+
+
+def run_together(condition: Condition, rows: Columns, emit: Emit) -> None:
+    """Apply readings of all inputs, sorted by time: those of one moment at once. Deadlines of the last one's own time
+    are left: readings of that moment may follow."""
+    assert isinstance(condition, Derived)
+    if not len(rows.time):
+        return
+    bad = bad_rows(rows.value, rows.quality)
+    listed = list(zip(rows.point.tolist(), rows.value.tolist(), bad.tolist(), strict=True))
+    first, length = segments(rows.time)
+    for start, count in zip(first.tolist(), length.tolist(), strict=True):
+        time, stop = int(rows.time[start]), start + count
+        if condition.due < time:
+            fire_before(condition, time, emit)
+        condition.take_together(time, listed[start:stop])
+
+
+def in_time(rows: Columns) -> Columns:
+    """Readings of several inputs sorted by time, then input; of two at one time and input the first."""
+    rows = rows.take(np.lexsort((rows.point, rows.time)))
+    if len(rows.time) < 2:
+        return rows
+    fresh = np.concatenate(([True], (rows.time[1:] != rows.time[:-1]) | (rows.point[1:] != rows.point[:-1])))
+    return rows.take(fresh)

@@ -16,13 +16,14 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import excursion_routes, models, pages, problems, routes, rule_pages
+from api import excursion_routes, models, pages, problems, routes, rule_edit_pages, rule_pages
 from api.health import readiness
 from api.incidents import IncidentDesk
 from api.knowledge import Knowledge
 from api.live import Feed
 from api.metrics import CONTENT_TYPE, Metrics
 from api.operations import Operations
+from api.rule_book import RuleBook
 from api.rule_desk import RuleDesk
 from api.security import Guard
 from api.settings import ApiSettings
@@ -66,11 +67,13 @@ def create_app(console: Console, series: SeriesStore, *, clock: Callable[[], int
     problems.install(app)
     desk = RuleDesk(console, series, knowledge, clock)
     incidents = IncidentDesk(operations, desk)
+    book = RuleBook(console, knowledge, desk, clock)
     app.state.desk = desk
-    app.include_router(routes.router(operations, feed, desk, incidents))
+    app.include_router(routes.router(operations, feed, desk, incidents, book))
     _operation(app, operations, metrics, feed, settings)
     drawn = pages.install(app, operations, settings, incidents)
     rule_pages.install(app, drawn, incidents, desk)
+    rule_edit_pages.install(app, drawn, desk, book)
     excursion_routes.install(app, drawn)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(_Counted, metrics=metrics)

@@ -12,6 +12,7 @@ from api.incidents import IncidentDesk
 from api.live import Feed, resume_id
 from api.operations import MOST_READINGS, Operations
 from api.problems import PROBLEM
+from api.rule_book import RuleBook
 from api.rule_desk import RuleDesk
 from domain.alarms import AlarmKey, AlarmState, OverlayKind, Priority, Transition
 from domain.ids import PointName
@@ -24,7 +25,7 @@ _PROBLEMS: dict[int | str, dict[str, object]] = {
 }
 
 
-def router(operations: Operations, feed: Feed, desk: RuleDesk, incidents: IncidentDesk) -> APIRouter:
+def router(operations: Operations, feed: Feed, desk: RuleDesk, incidents: IncidentDesk, book: RuleBook) -> APIRouter:
     """Every JSON route."""
     routes = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
     _catalogue(routes, operations)
@@ -33,7 +34,7 @@ def router(operations: Operations, feed: Feed, desk: RuleDesk, incidents: Incide
     _log(routes, operations)
     _spans(routes, operations)
     command_routes.add(routes, operations)
-    rule_routes.add(routes, operations, desk)
+    rule_routes.add(routes, operations, desk, book)
     incident_routes.add(routes, operations, incidents)
     excursion_routes.add(routes, operations)
     _letters(routes, operations)

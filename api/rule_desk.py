@@ -57,6 +57,16 @@ class Trial:
         return not any(one.weight is Weight.ERROR for one in self.findings)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person says who saves rules: why, how many hidden real excursions were seen and are accepted, and which
+    revision they saw (None: whichever is in force)."""
+
+    why: str = ""
+    accept_hidden: int = 0
+    revision: int | None = None
+
+
 def worth_a_change(actor: BadActor) -> bool:
     """Whether it repeated itself within a minute, or most of it had lapsed or was marked a nuisance."""
     return bool(actor.chattering) or (actor.lapsed + actor.nuisance) * 2 > actor.count
@@ -120,13 +130,20 @@ class RuleDesk:
         after = load_documents(list(documents))
         return self._trial(known, after, start, end)
 
-    def save_rules(self, site: str, documents: Documents, by: str, days: int, accept_hidden: int = 0) -> Revision:
+    def save_rules(self, site: str, documents: Documents, by: str, days: int, wish: Wish | None = None) -> Revision:
         """Make these documents the site's rules.
 
         LegalLimitError when they loosen a legal limit. ConflictError when, over the last `days`, they would have hidden
-        more real excursions than the `accept_hidden` that the person has seen and accepts; nothing is saved then.
+        more real excursions than the person has seen and accepts, or when the rules changed since the revision that
+        the person saw; nothing is saved then.
         """
-        now = self._clock()
+        now, wish = self._clock(), wish or Wish()
+        present = self._knowledge.of(site).rules_revision
+        if wish.revision is not None and wish.revision != present:
+            raise ConflictError(
+                f"the rules have revision {present}, not {wish.revision}",
+                "somebody saved meanwhile: look at them again",
+            )
         trial = self.try_rules(site, documents, now - days * DAY, now)
         if not trial.fits:
             wrong = [str(one) for one in trial.findings if one.weight is Weight.ERROR]
@@ -134,12 +151,12 @@ class RuleDesk:
         if trial.loosened:
             raise LegalLimitError(list(trial.loosened))
         hidden = trial.effect.count(Loss.REAL)
-        if hidden > accept_hidden:
+        if hidden > wish.accept_hidden:
             raise ConflictError(
                 f"over the last {days} days the change {trial.effect.sentence}",
                 f"look at them (rules/try); to save it all the same, send accept_hidden: {hidden}",
             )
-        return self._console.apply_rules(site, documents, by, now)
+        return self._console.apply_rules(site, documents, by, now, wish.why)
 
     def marks(self, site: str, start: int, end: int) -> list[Mark]:
         """What people marked as a nuisance of what was raised in [start, end)."""

@@ -7,10 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.models import Model, Time
+from api.models import Model, Text, Time
+from api.rule_book import How
 from domain.alarms import Priority
 from domain.ids import ID_PATTERN
 from rules.compare import Loss
+from rules.edit import Kind
+from rules.model import BasisKind
 
 MOST_DOCUMENTS = 20
 LONGEST_DOCUMENT = 500_000  # characters
@@ -158,6 +161,8 @@ class SaveRules(RuleDocuments):
     by: str = Field(min_length=1, max_length=80, pattern=r"\S", description="who does it, for the audit")
     days: int = Field(30, ge=1, le=366, description="of history on which the change is tried first")
     accept_hidden: int = Field(0, ge=0, description="how many hidden real excursions were seen and are accepted")
+    why: str = Field("", max_length=500, description="the reason, for the history", examples=["Noisy at lunch"])
+    revision: int | None = Field(None, ge=0, description="the revision you saw; refused (409) when another is in force")
 
 
 class SavedRules(Model):
@@ -165,3 +170,54 @@ class SavedRules(Model):
 
     site: str = Field(pattern=ID_PATTERN)
     revision: int
+
+
+class RuleValue(Model):
+    """One number, length of time or priority of a rule."""
+
+    name: str = Field(description="where it stands in the rule", examples=["condition.above", "levels.1.on_delay"])
+    kind: Kind
+    text: str = Field(description="as it is written; empty where it is not")
+
+
+class RuleModel(Model):
+    """One rule in force."""
+
+    rule: str = Field(examples=["cold-storage-high"])
+    title: Text
+    points: list[str] = Field(description="that it judges")
+    basis: BasisKind = Field(description="a legal limit is locked")
+    document: str = Field(description="that a legal limit comes from")
+    alarms: int = Field(description="that people were told of in the span")
+    text: str = Field(description="YAML as in docs/rules.md")
+    values: list[RuleValue] = Field(description="what the page's form offers to change")
+
+
+class RulesModel(Model):
+    """The rules in force."""
+
+    revision: int = Field(description="0: none were ever saved")
+    rules: list[RuleModel]
+
+
+class RevisionModel(Model):
+    """One time that rules were saved."""
+
+    revision: int
+    at: Time
+    by: str
+    why: str = Field(description="empty: nothing was said")
+
+
+class ChangedRule(Model):
+    """A rule that the revision changed."""
+
+    rule: str
+    how: How
+
+
+class RevisionDetail(RevisionModel):
+    """One revision with its documents."""
+
+    documents: list[RuleDocument]
+    changed: list[ChangedRule] = Field(description="against the revision before")

@@ -97,10 +97,11 @@ def _quality(routes: APIRouter, pages: Pages, desk: RuleDesk) -> None:
             return pages.draw(request, view, "empty.html")
         name = view.known.catalogue.site
         report = desk.report(name, view.now - days * DAY, view.now + 1)
-        tried: dict[AlarmKey, str] = {}
+        tried: dict[AlarmKey, tuple[str, str]] = {}
         if 0 < suggest <= len(report.whole.bad_actors):
             key = report.whole.bad_actors[suggest - 1].key
-            tried[key] = proposal(view, desk.suggestion(name, key, report.whole.start, report.whole.end))
+            found = desk.suggestion(name, key, report.whole.start, report.whole.end)
+            tried[key] = (proposal(view, found), "" if found is None else found.change)
         return pages.draw(
             request, view, "quality.html", report=report, rows=figures(view, report), days=days, tried=tried,
             worth=worth_a_change,
@@ -128,7 +129,7 @@ def figures(view: View, report: Report) -> list[Row]:
     """The figures beside their targets; a target is one person's, so the site as a whole is not held to it where roles
     share the load."""
     gettext = view.language.gettext
-    columns = (gettext("Site"), *report.roles)
+    columns = (gettext("Site"), *map(view.role, report.roles))
     whole = (report.whole, *report.roles.values())
     target = TARGETS
 

@@ -112,6 +112,10 @@ class View:
         """The priority in words."""
         return self.language.gettext(wording.PRIORITIES[priority]) if priority else ""
 
+    def role(self, role: str) -> str:
+        """The role's name; its id where it has none."""
+        return self.language.gettext(wording.ROLES[role]) if role in wording.ROLES else role
+
     def state(self, state: AlarmState) -> str:
         """The alarm state in words."""
         return self.language.gettext(wording.STATES[state])

@@ -31,6 +31,11 @@ STANDINGS: Mapping[Standing, str] = {
     Standing.UNWATCHED: _("No rule"),
     Standing.NORMAL: _("Normal"),
 }
+# The roles that the packs name; any other is shown by its id.
+ROLES: Mapping[str, str] = {
+    "canteen_manager": _("Canteen manager"),
+    "maintenance": _("Maintenance"),
+}
 PRIORITIES: Mapping[Priority, str] = {
     Priority.LOW: _("Low"),
     Priority.MEDIUM: _("Medium"),

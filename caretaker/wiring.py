@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from api.settings import ShelfLimits
@@ -18,6 +19,7 @@ from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
 from domain.incidents import IncidentPlan
 from domain.ports import Judge, Ledger, SeriesStore
+from domain.records import Revision
 from domain.system import TITLES
 from domain.times import parse_duration
 from ingest.history import CurrentHistory
@@ -33,6 +35,9 @@ from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
 
 AREAS_FOR_SECONDS = 60.0
+UP = "caretaker up"  # who applied what the settings name
+
+_log = structlog.get_logger("caretaker.wiring")
 
 
 def open_operational(settings: Settings) -> OperationalStore:
@@ -137,7 +142,10 @@ def incident_plans(store: OperationalStore) -> Callable[[str], IncidentPlan | No
 
 
 def apply_configured(settings: Settings, store: OperationalStore, now: int) -> list[str]:
-    """Apply the configured site and rule files; the ids of the sites. A bad file stops before anything is changed."""
+    """Apply the configured site and rule files; the ids of the sites. A bad file stops before anything is changed.
+
+    Rules that people saved since (on the page, with `caretaker rules apply`) stay: see `_apply_rules`.
+    """
     rules = rule_documents(settings.rules)
     load_documents(rules)
     sites: dict[str, tuple[Catalogue, Path, str]] = {}
@@ -150,11 +158,35 @@ def apply_configured(settings: Settings, store: OperationalStore, now: int) -> l
             )
         sites[catalogue.site] = (catalogue, path, text)
     for catalogue, path, text in sites.values():
-        store.apply_site(catalogue.site, ((path.name, text),), "caretaker up", now)
+        store.apply_site(catalogue.site, ((path.name, text),), UP, now)
         if store.commissioned_at(catalogue.site) is None:
-            store.commission(catalogue.site, catalogue.commissioned_at or now, "caretaker up", now)
-        store.apply_rules(catalogue.site, rules, "caretaker up", now)
+            store.commission(catalogue.site, catalogue.commissioned_at or now, UP, now)
+        _apply_rules(store, catalogue.site, rules, now)
     return store.sites()
+
+
+def _apply_rules(store: OperationalStore, site: str, rules: tuple[tuple[str, str], ...], now: int) -> None:
+    """The configured rules, unless people saved others since these were applied here: then theirs stay in force, and
+    the log says how to take the configured ones when these have changed since."""
+    newest = store.rules_revision(site)
+    if newest is None or newest.applied_by == UP:
+        store.apply_rules(site, rules, UP, now)
+        return
+    own = next((one for one in _revisions(store, site) if one.applied_by == UP), None)
+    if own is None or own.documents != rules:
+        _log.warning(
+            "the configured rules are not those that were applied last; what people saved since stays in force",
+            site=site, revision=newest.number, by=newest.applied_by,
+            remedy=f"to take the configured ones: caretaker rules apply … --site {site}",
+        )  # fmt: skip
+
+
+def _revisions(store: OperationalStore, site: str) -> Iterator[Revision]:
+    """The site's rules revisions, newest first."""
+    before: int | None = None
+    while page := store.rules_revisions(site, 20, before):
+        yield from page
+        before = page[-1].number
 
 
 def _areas(settings: Settings, site: str, before: int) -> tuple[int, dict[str, str]] | None:

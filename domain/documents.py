@@ -26,6 +26,26 @@ class Node:
         self.path = path
         self.place = _place(raw, file)
         self.key_place = self.place if key is None else _place(key, file)
+        self.key_span = _span(raw if key is None else key)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Where its text begins and ends, in characters of the document. The end of lines `key: value` and of lists
+        with dashes is that of the next thing after them: see `last`."""
+        return _span(self._raw)
+
+    @property
+    def last(self) -> int:
+        """Where the text of its last value ends."""
+        inner: yaml.Node = self._raw
+        while isinstance(inner, yaml.CollectionNode) and not inner.flow_style and inner.value:
+            inner = inner.value[-1][1] if isinstance(inner, yaml.MappingNode) else inner.value[-1]
+        return _span(inner)[1]
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether it is written between brackets."""
+        return isinstance(self._raw, yaml.CollectionNode) and bool(self._raw.flow_style)
 
     def error(self, message: str, remedy: str = "") -> InputError:
         """The error to raise about this node; the message is prefixed with the node's path."""
@@ -144,6 +164,10 @@ _Loader.yaml_implicit_resolvers = _QuickLoader.yaml_implicit_resolvers = {
 
 def _place(raw: yaml.Node, file: str) -> Place:
     return Place(file, raw.start_mark.line + 1, raw.start_mark.column + 1)
+
+
+def _span(raw: yaml.Node) -> tuple[int, int]:
+    return raw.start_mark.index, raw.end_mark.index
 
 
 def _kind(raw: yaml.Node) -> str:

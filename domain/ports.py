@@ -203,9 +203,14 @@ class Console(Protocol):
     def apply_site(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
         """Store a catalogue revision (the same documents again give the present one back)."""
 
-    def apply_rules(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
-        """Store a rules revision (the same documents again give the present one back). NotFoundError for a site
-        without a catalogue."""
+    def apply_rules(
+        self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int, why: str = ""
+    ) -> Revision:
+        """Store a rules revision (the same documents again give the present one back), audited. NotFoundError for a
+        site without a catalogue."""
+
+    def rules_revisions(self, site: str, limit: int, before: int | None = None) -> list[Revision]:
+        """The rules' revisions, newest first; numbers below `before`."""
 
     def commission(self, site: str, at: int | None, by: str, now: int) -> None:
         """Set when the site goes live, or None for "still being commissioned"; audited. NotFoundError for a site
@@ -294,6 +299,21 @@ class Outbox(Protocol):
 
     def notices(self, limit: int) -> Iterator[SentNotice]:
         """The delivery log, newest first."""
+
+    def notice_of(self, transition_id: int) -> SentNotice | None:
+        """What was decided about the transition and sent; None while it is not settled."""
+
+    def sent_once(self, subject: str) -> dict[str, str]:
+        """What was sent about a subject that is no single transition: channel -> outcome."""
+
+    def note_sent(self, subject: str, site: str, channel: str, at: int, outcome: str) -> None:
+        """Keep that the subject was settled on that channel at `at` (UTC ms); a second time changes nothing."""
+
+    def sites(self) -> list[str]: ...  # noqa: D102 - as in Ledger
+
+    def commissioned_at(self, site: str) -> int | None: ...  # noqa: D102 - as in Console
+
+    def alarms(self, where: AlarmFilter, limit: int, offset: int = 0) -> tuple[list[Alarm], int]: ...  # noqa: D102 - as in Console
 
     def alarm(self, site: str, key: AlarmKey) -> Alarm | None: ...  # noqa: D102 - as in Console
 

@@ -144,13 +144,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One stored revision of a document set (`name` -> YAML text) of a site: the catalogue or the rules."""
+    """One stored revision of a document set (`name` -> YAML text) of a site: the catalogue or the rules. `why` is what
+    whoever saved it said; empty where nothing was said."""
 
     site: str
     number: int
     documents: tuple[tuple[str, str], ...]
     applied_at: int
     applied_by: str
+    why: str = ""
 
 
 class Latest(NamedTuple):

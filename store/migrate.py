@@ -15,7 +15,7 @@ from domain.errors import CaretakerError
 from store.engine import Database
 from store.operational import locks
 
-HEAD = "0005"
+HEAD = "0006"
 SCRIPTS = Path(__file__).parent / "migrations"
 
 

@@ -68,7 +68,7 @@ def _revisions(name: str) -> Table:
     return Table(
         name, metadata,
         _key("site"), Column("number", Integer, primary_key=True, autoincrement=False),
-        _text("documents"), _number("applied_at"), _text("applied_by"),
+        _text("documents"), _number("applied_at"), _text("applied_by"), _text("why", ""),
     )  # fmt: skip
 
 
@@ -161,6 +161,14 @@ notices = Table(
     _ascending(), Column("transition_id", _Id, ForeignKey("transitions.id"), nullable=False, index=True),
     _text("decision"), _text("channel"), _number("at"), _text("outcome"),
     sqlite_autoincrement=True,
+)  # fmt: skip
+
+# What is about no single transition (the weekly list, an escalation): once per subject and channel.
+sent_once = Table(
+    "sent_once", metadata,
+    Column("subject", String(255), primary_key=True), _key("channel"), Column("site", String(127), nullable=False),
+    _number("at"), _text("outcome"),
+    Index("ix_sent_once_site_at", "site", "at"),
 )  # fmt: skip
 
 # `home` is the site whose commit brought the letter: a sender cannot widen the bound by making up site names.

@@ -49,10 +49,19 @@ def apply_site(connection: Connection, site: str, documents: Documents, by: str,
     return revision
 
 
-def apply_rules(connection: Connection, site: str, documents: Documents, by: str, now: int) -> Revision:
+def rules_revisions_of(connection: Connection, site: str, limit: int, before: int | None) -> list[Revision]:
+    """The rules' revisions, newest first; numbers below `before`."""
+    statement = select(rules_revisions).where(rules_revisions.c.site == site)
+    if before is not None:
+        statement = statement.where(rules_revisions.c.number < before)
+    rows = connection.execute(statement.order_by(rules_revisions.c.number.desc()).limit(limit))
+    return [_of_row(row) for row in rows]
+
+
+def apply_rules(connection: Connection, site: str, documents: Documents, by: str, now: int, why: str = "") -> Revision:
     """Store a rules revision. NotFoundError for a site without a catalogue."""
     _require(connection, site)
-    return _apply(connection, rules_revisions, "apply_rules", site, documents, by, now)
+    return _apply(connection, rules_revisions, "apply_rules", site, documents, by, now, why)
 
 
 def commission(connection: Connection, site: str, at: int | None, by: str, now: int) -> None:
@@ -116,23 +125,27 @@ def _revision(connection: Connection, table: Table, site: str, number: int | Non
     if number is not None:
         statement = statement.where(table.c.number == number)
     row = connection.execute(statement).first()
-    if row is None:
-        return None
+    return None if row is None else _of_row(row)
+
+
+def _of_row(row: Any) -> Revision:
     documents = msgspec.json.decode(row.documents, type=tuple[tuple[str, str], ...])
-    return Revision(row.site, row.number, documents, row.applied_at, row.applied_by)
+    return Revision(row.site, row.number, documents, row.applied_at, row.applied_by, row.why)
 
 
 def _apply(
-    connection: Connection, table: Table, action: str, site: str, documents: Documents, by: str, now: int
+    connection: Connection, table: Table, action: str, site: str, documents: Documents, by: str, now: int, why: str = ""
 ) -> Revision:
     wanted = tuple((name, text) for name, text in documents)
     present = _revision(connection, table, site, None)
     if present is not None and present.documents == wanted:
         return present
     newest = connection.execute(select(func.max(table.c.number)).where(table.c.site == site)).scalar() or 0
-    revision = Revision(site, newest + 1, wanted, now, by)
-    row = {"site": site, "number": revision.number, "applied_at": now, "applied_by": by}
+    revision = Revision(site, newest + 1, wanted, now, by, why)
+    row = {"site": site, "number": revision.number, "applied_at": now, "applied_by": by, "why": why}
     connection.execute(insert(table), [{**row, "documents": msgspec.json.encode(wanted).decode()}])
     detail: dict[str, object] = {"revision": revision.number, "documents": [name for name, _ in wanted]}
+    if why:
+        detail["why"] = why
     audit.append(connection, site, now, by, action, site, detail)
     return revision

@@ -1,16 +1,73 @@
-"""The notification outbox (transitions that nobody has decided about) and the delivery log."""
+"""The notification outbox (transitions that nobody has decided about), the delivery log, and what is sent once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
 from domain.alarms import Transition
 from domain.errors import NotFoundError
 from domain.records import SentNotice
+from store.engine import Database
+from store.operational import aside, locks
 from store.operational import transitions as log
-from store.schema import notices, notification_outbox, transitions
+from store.operational.upsert import upsert
+from store.schema import notices, notification_outbox, sent_once, transitions
 
 _CHUNK = 500  # below every database's bound on parameters
+
+
+class Notices:
+    """The methods of `OperationalStore` as notify uses it."""
+
+    _database: Database
+
+    def pending_notices(self, limit: int) -> list[Transition]:
+        """Transitions in the notification outbox that nobody has settled, by id."""
+        with self._database.read() as connection:
+            return pending(connection, limit)
+
+    def lift_expired(self, now: int) -> tuple[Transition, ...]:
+        """Lift every overlay that has ended, a transaction per site; the transitions that came of it."""
+        with self._database.read() as connection:
+            sites = aside.sites_with_ended(connection, now)
+        lifted: list[Transition] = []
+        for site in sites:
+            with self._database.write() as connection:
+                locks.site(connection, site)
+                lifted += aside.lift_ended(connection, site, now)
+        return tuple(lifted)
+
+    def settle_notice(self, notice: SentNotice) -> None:
+        """Log what was decided and sent, and take the transition out of the outbox, in one transaction."""
+        self.settle_notices((notice,))
+
+    def settle_notices(self, settled: Sequence[SentNotice]) -> None:
+        """As `settle_notice` for each, all in one transaction."""
+        with self._database.write() as connection:
+            settle(connection, settled)
+
+    def notices(self, limit: int) -> Iterator[SentNotice]:
+        """The delivery log, newest first."""
+        with self._database.read() as connection:
+            return iter(find(connection, limit))
+
+    def notice_of(self, transition_id: int) -> SentNotice | None:
+        """What became of the transition; None while it is not settled."""
+        with self._database.read() as connection:
+            return of_transition(connection, transition_id)
+
+    def sent_once(self, subject: str) -> dict[str, str]:
+        """Channel -> outcome of what was sent about the subject."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(sent_once).where(sent_once.c.subject == subject))
+            return {row.channel: row.outcome for row in rows}
+
+    def note_sent(self, subject: str, site: str, channel: str, at: int, outcome: str) -> None:
+        """Keep what became of the subject on that channel; the first word stays."""
+        row = {"subject": subject, "channel": channel, "site": site, "at": at, "outcome": outcome}
+        with self._database.write() as connection:
+            upsert(connection, sent_once, [row], ())
 
 
 def pending(connection: Connection, limit: int) -> list[Transition]:
@@ -43,5 +100,15 @@ def settle(connection: Connection, settled: Sequence[SentNotice]) -> None:
 
 def find(connection: Connection, limit: int) -> list[SentNotice]:
     """The delivery log, newest first."""
-    rows = connection.execute(select(notices).order_by(notices.c.id.desc()).limit(limit))
-    return [SentNotice(r.transition_id, r.decision, r.channel, r.at, r.outcome) for r in rows]
+    return [_of_row(row) for row in connection.execute(select(notices).order_by(notices.c.id.desc()).limit(limit))]
+
+
+def of_transition(connection: Connection, transition_id: int) -> SentNotice | None:
+    """The transition's line of the delivery log; None when there is none (yet, or any more)."""
+    mine = select(notices).where(notices.c.transition_id == transition_id).order_by(notices.c.id.desc())
+    row = connection.execute(mine.limit(1)).first()
+    return None if row is None else _of_row(row)
+
+
+def _of_row(row: Any) -> SentNotice:
+    return SentNotice(row.transition_id, row.decision, row.channel, row.at, row.outcome)

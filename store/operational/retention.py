@@ -12,7 +12,16 @@ from domain.records import Purgeable
 from domain.times import DAY, iso
 from store.operational import audit
 from store.operational.upsert import upsert
-from store.schema import dead_letter_counts, dead_letters, discoveries, excursions, food_decisions, notices, transitions
+from store.schema import (
+    dead_letter_counts,
+    dead_letters,
+    discoveries,
+    excursions,
+    food_decisions,
+    notices,
+    sent_once,
+    transitions,
+)
 
 CHUNK = 5_000  # rows per transaction, so that a commit never waits long for it
 TWO_YEARS = 731 * DAY
@@ -45,6 +54,8 @@ def purge(connection: Connection, site: str, what: Purgeable, before: int, by: s
         case Purgeable.NOTICES:
             mine = notices.c.transition_id.in_(select(transitions.c.id).where(transitions.c.site == site))
             deleted = _oldest(connection, notices, notices.c.at < before, mine)
+            once = (sent_once.c.site == site, sent_once.c.at < before)
+            deleted += connection.execute(delete(sent_once).where(*once)).rowcount
     if deleted:
         detail: dict[str, object] = {"before": before, "deleted": deleted}
         audit.append(connection, site, now, by, "purge", what, detail)

@@ -3,7 +3,7 @@
 It only opens transactions: what happens in them is in the module of each topic. A method is one transaction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.alarms import Alarm, AlarmEvent, AlarmKey, Overlay, OverlayKind, Transition
@@ -23,7 +23,6 @@ from domain.records import (
     ProcessRow,
     Purgeable,
     Revision,
-    SentNotice,
     TransitionFilter,
 )
 from store.engine import Database
@@ -38,17 +37,17 @@ from store.operational import (
     leases,
     letters,
     locks,
-    notices,
     retention,
     service,
     transitions,
 )
 from store.operational.food import FoodDecisions
 from store.operational.leases import LeaseClock
+from store.operational.notices import Notices
 from wire.topics import ROOT
 
 
-class OperationalStore(FoodDecisions):
+class OperationalStore(FoodDecisions, Notices):
     """The operational store at `url` (`sqlite:////path/file` or `postgresql://user:password@host/name`), brought to
     this program's schema when opened.
 
@@ -226,11 +225,18 @@ class OperationalStore(FoodDecisions):
             locks.site(connection, site)
             return catalogue.apply_site(connection, site, documents, by, now)
 
-    def apply_rules(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
+    def apply_rules(
+        self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int, why: str = ""
+    ) -> Revision:
         """Store a rules revision (the same documents again give the present one back)."""
         with self._database.write() as connection:
             locks.site(connection, site)
-            return catalogue.apply_rules(connection, site, documents, by, now)
+            return catalogue.apply_rules(connection, site, documents, by, now, why)
+
+    def rules_revisions(self, site: str, limit: int, before: int | None = None) -> list[Revision]:
+        """The rules' revisions, newest first; numbers below `before`."""
+        with self._database.read() as connection:
+            return catalogue.rules_revisions_of(connection, site, limit, before)
 
     def commission(self, site: str, at: int | None, by: str, now: int) -> None:
         """Set when the site goes live, or None for "still being commissioned"; audited."""
@@ -358,36 +364,3 @@ class OperationalStore(FoodDecisions):
             if chunk == 0:
                 return deleted
             deleted += chunk
-
-    # Outbox
-
-    def pending_notices(self, limit: int) -> list[Transition]:
-        """Transitions in the notification outbox that nobody has settled, by id."""
-        with self._database.read() as connection:
-            return notices.pending(connection, limit)
-
-    def lift_expired(self, now: int) -> tuple[Transition, ...]:
-        """Lift every overlay that has ended, a transaction per site; the transitions that came of it."""
-        with self._database.read() as connection:
-            sites = aside.sites_with_ended(connection, now)
-        lifted: list[Transition] = []
-        for site in sites:
-            with self._database.write() as connection:
-                locks.site(connection, site)
-                lifted += aside.lift_ended(connection, site, now)
-        return tuple(lifted)
-
-    def settle_notice(self, notice: SentNotice) -> None:
-        """Log what was decided and sent, and take the transition out of the outbox, in one transaction."""
-        with self._database.write() as connection:
-            notices.settle(connection, (notice,))
-
-    def settle_notices(self, settled: Sequence[SentNotice]) -> None:
-        """As `settle_notice` for each, all in one transaction."""
-        with self._database.write() as connection:
-            notices.settle(connection, settled)
-
-    def notices(self, limit: int) -> Iterator[SentNotice]:
-        """The delivery log, newest first."""
-        with self._database.read() as connection:
-            return iter(notices.find(connection, limit))

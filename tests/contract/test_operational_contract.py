@@ -182,6 +182,23 @@ def test_going_back_to_older_documents_is_a_revision_of_its_own(store: Operation
     assert last.number == 3
 
 
+def test_the_history_of_the_rules_says_who_saved_what_and_why(store: OperationalStore) -> None:
+    store.apply_site("school", (("site.yaml", "site: {id: school}"),), "setup", T0)
+    assert store.rules_revisions("school", 10) == []
+    for number, why in enumerate(("", "too noisy at lunch", "back again"), 1):
+        store.apply_rules("school", (("own.yaml", f"rules: [] # {number}"),), f"li-{number}", T0 + number, why)
+    found = store.rules_revisions("school", 2)
+    assert [(one.number, one.applied_by, one.why) for one in found] == [
+        (3, "li-3", "back again"), (2, "li-2", "too noisy at lunch"),
+    ]  # fmt: skip
+    assert [one.number for one in store.rules_revisions("school", 10, before=2)] == [1]
+    assert store.rules_revision("school", 2) == found[1]
+    assert store.rules_revision("school") == found[0]
+    said = [entry["detail"] for entry in store.audit("school", 9) if entry["action"] == "apply_rules"]
+    assert [one.get("why") for one in said] == ["back again", "too noisy at lunch", None]  # type: ignore[attr-defined]
+    assert store.verify_audit("school") is None
+
+
 def test_rules_and_commissioning_need_a_site(store: OperationalStore) -> None:
     for attempt in (
         lambda: store.apply_rules("school", [("r.yaml", "rules: []")], "li", T0),

@@ -1,6 +1,7 @@
 """What every operational store must do for several workers, for hostile texts, and for records that grow old."""
 
 import math
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -249,6 +250,26 @@ def test_a_long_purge_is_done_in_pieces(store: OperationalStore, monkeypatch: py
     store.commit(commit(dead_letters=(LETTER,) * 5))
     assert store.purge_before("school", Purgeable.DEAD_LETTERS, T0 + 1, "li", T0 + 1) == 5
     assert len(store.audit("school", 9)) == 3
+
+
+def test_what_is_sent_once_keeps_its_first_word_per_channel_over_a_restart(store: OperationalStore, place: str) -> None:
+    subject = "weekly:school:2026-W48"
+    assert store.sent_once(subject) == {}
+    store.note_sent(subject, "school", "sms", T0, "failed: 503")
+    store.note_sent(subject, "school", "log", T0, "sent")
+    store.note_sent(subject, "school", "log", T0 + 1, "sent again")
+    with closing(OperationalStore(place)) as again:
+        assert again.sent_once(subject) == {"sms": "failed: 503", "log": "sent"}
+        assert again.sent_once("weekly:school:2026-W49") == {}
+    now = T0 + 800 * DAY
+    assert store.purge_before("school", Purgeable.NOTICES, T0 + 1, "li", now) == 2
+    assert store.sent_once(subject) == {}
+
+
+def test_what_became_of_a_transition_can_be_asked(raised: OperationalStore) -> None:
+    assert raised.notice_of(1) is None
+    raised.settle_notice(SentNotice(1, "page: raised", "log", T0, "sent"))
+    assert raised.notice_of(1) == SentNotice(1, "page: raised", "log", T0, "sent")
 
 
 @pytest.mark.parametrize("what", [Purgeable.EXCURSIONS, Purgeable.NOTICES])

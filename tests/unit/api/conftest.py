@@ -91,7 +91,7 @@ class FakeConsole:
     """The operational store in memory."""
 
     revisions: dict[str, Revision] = field(default_factory=dict)
-    rules: dict[str, Revision] = field(default_factory=dict)
+    rules: dict[str, list[Revision]] = field(default_factory=dict)
     commissioned: dict[str, int | None] = field(default_factory=dict)
     latest_rows: dict[str, list[Latest]] = field(default_factory=dict)
     alarm_rows: dict[tuple[str, AlarmKey], Alarm] = field(default_factory=dict)
@@ -115,7 +115,12 @@ class FakeConsole:
         return self.revisions.get(site)
 
     def rules_revision(self, site: str, number: int | None = None) -> Revision | None:
-        return self.rules.get(site)
+        found = [one for one in self.rules.get(site, ()) if number in (None, one.number)]
+        return found[-1] if found else None
+
+    def rules_revisions(self, site: str, limit: int, before: int | None = None) -> list[Revision]:
+        found = [one for one in self.rules.get(site, ()) if before is None or one.number < before]
+        return found[::-1][:limit]
 
     def commissioned_at(self, site: str) -> int | None:
         return self.commissioned.get(site)
@@ -128,10 +133,12 @@ class FakeConsole:
         self.revisions[site] = Revision(site, number, tuple(documents), now, by)
         return self.revisions[site]
 
-    def apply_rules(self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int) -> Revision:
-        number = self.rules[site].number + 1 if site in self.rules else 1
-        self.rules[site] = Revision(site, number, tuple(documents), now, by)
-        return self.rules[site]
+    def apply_rules(
+        self, site: str, documents: Sequence[tuple[str, str]], by: str, now: int, why: str = ""
+    ) -> Revision:
+        kept = self.rules.setdefault(site, [])
+        kept.append(Revision(site, len(kept) + 1, tuple(documents), now, by, why))
+        return kept[-1]
 
     def commission(self, site: str, at: int | None, by: str, now: int) -> None:
         self.commissioned[site] = at

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 
 from caretaker.settings import Settings
 from caretaker.wiring import (
@@ -121,6 +122,42 @@ def test_applied_again_nothing_changes(settings: Settings, store: OperationalSto
     assert apply_configured(settings, store, NOW + 5000) == ["school"]
     assert store.commissioned_at("school") == NOW
     assert store.audit("school", 100) == before
+
+
+def test_rules_that_people_saved_stay_over_a_restart(settings: Settings, store: OperationalStore) -> None:
+    apply_configured(settings, store, NOW)
+    changed = ((settings.rules[0], WARM.replace("above: 8", "above: 7")),)
+    store.apply_rules("school", changed, "li", NOW + 1, "a stricter limit")
+    with structlog.testing.capture_logs() as said:
+        apply_configured(settings, store, NOW + 2)
+    present = store.rules_revision("school")
+    assert present is not None
+    assert (present.number, present.documents, said) == (2, changed, [])
+
+
+def test_where_both_changed_the_peoples_rules_stay_and_the_log_says_so(
+    settings: Settings, store: OperationalStore, tmp_path: Path
+) -> None:
+    apply_configured(settings, store, NOW)
+    for number in range(25):  # more than one page of the history
+        store.apply_rules("school", (("own.yaml", f"{WARM}# {number}"),), "li", NOW + number)
+    Path(settings.rules[0]).write_text(WARM + "# a newer pack\n")
+    with structlog.testing.capture_logs() as said:
+        apply_configured(settings, store, NOW + 99)
+    assert [(one["log_level"], one["site"], one["by"]) for one in said] == [("warning", "school", "li")]
+    assert "caretaker rules apply" in said[0]["remedy"]
+    present = store.rules_revision("school")
+    assert present is not None
+    assert present.number == 26
+
+
+def test_a_changed_file_is_taken_while_nobody_saved_others(settings: Settings, store: OperationalStore) -> None:
+    apply_configured(settings, store, NOW)
+    Path(settings.rules[0]).write_text(WARM + "# newer\n")
+    apply_configured(settings, store, NOW + 1)
+    present = store.rules_revision("school")
+    assert present is not None
+    assert (present.number, present.documents[0][1]) == (2, WARM + "# newer\n")
 
 
 def test_the_file_may_say_since_when_the_site_is_live(

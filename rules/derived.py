@@ -3,24 +3,36 @@
 What the signal says from a moment on is a reading of the condition; what it says of itself, because time passed, comes
 before a deadline of the condition due at the same moment, as a reading would. The gap rule is the signal's: to the
 condition the derived series is known until the signal says that it is not.
+
+An idle condition (no level active, no delay running) cannot tell unknown from in order: what the signal says of itself
+between all its limits changes nothing, and is passed over.
 """
 
 from typing import Any
 
-from rules.condition import Change, Condition, LevelState
-from rules.plan import NEVER, UNKNOWN, Plan
-from rules.signals.base import Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.condition import Change, Condition, LevelState, Phase
+from rules.plan import NEVER, UNKNOWN, Bools, Kind, Plan
+from rules.signals.base import Calm, Running
 
 
 class Derived(Condition):
     """One rule with a signal at one point; `due` is the next moment of the signal or of the condition."""
 
-    __slots__ = ("own_due", "reading", "running")
+    __slots__ = ("ceiling", "floor", "own_due", "reading", "running")
 
     def __init__(self, plan: Plan, running: Running) -> None:
         super().__init__(plan)
         self.gap = None
         self.running = running
+        # Between these no level is met; levels of another kind have no such bounds.
+        limits = [(level.kind, level.limit) for level in plan.levels]
+        self.floor = max((limit for kind, limit in limits if kind is Kind.BELOW), default=-np.inf)
+        self.ceiling = min((limit for kind, limit in limits if kind is not Kind.BELOW), default=np.inf)
+        if any(level.kind is Kind.STATE for level in plan.levels):
+            self.floor, self.ceiling = np.inf, -np.inf
         self.own_due = NEVER
         self.reading = float("nan")  # the point's own value in force
 
@@ -33,6 +45,29 @@ class Derived(Condition):
         """Apply a reading of that input; deadlines due before `time` must have been fired."""
         self._hear(time, value, bad, source)
         self._judge(time)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no level is active and no delay is running."""
+        return self.level < 0 and all(state.phase == Phase.IDLE for state in self.levels)
+
+    def calm(self) -> Calm | None:
+        """Which readings change nothing that could be said; None when nothing can be told beforehand."""
+        return self.running.calm(self.floor, self.ceiling) if self.idle and self.floor < self.ceiling else None
+
+    def ahead(self, times: Int64s, values: Float64s, bad: Bools) -> int:
+        """How many of the first of these readings change nothing that could be said."""
+        if not self.idle or not self.floor < self.ceiling:
+            return 0
+        return self.running.ahead(times, values, bad, self.floor, self.ceiling)
+
+    def pass_over(self, times: Int64s, values: Float64s, bad: Bools) -> None:
+        """Take readings (one at least) that `calm` or `ahead` spoke of."""
+        self.running.pass_over(times, values, bad)
+        good = np.flatnonzero(~bad)
+        if len(good):
+            self.reading = float(values[good[-1]])
+        self._judge(int(times[-1]))
 
     def take_together(self, time: int, rows: list[tuple[int, float, bool]]) -> None:
         """Apply the readings (input, value, bad) of one moment, and judge once."""

@@ -2,7 +2,8 @@
 
 A run is a stretch of readings that say the same to every level, without a gap beyond `max_gap`; only its first reading
 can start or stop a delay, and a deadline inside it fires at its own due time. So a year at one minute costs as many
-steps as the truth changes. `merge=False` takes every reading as its own run: the plain meaning, for the tests.
+steps as the truth changes. A signal in front of the condition says itself how many readings change nothing.
+`merge=False` takes every reading as its own run: the plain meaning, for the tests.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from rules.condition import Change, Condition
 from rules.derived import Derived
 from rules.plan import UNKNOWN, Bools, bad_rows
 
+_FEWEST = 6  # readings that are worth passing over together
+_AT_FIRST, _AHEAD = 64, 4_096  # readings that a signal looks at together: more as long as all are passed over
+_MOST_PATIENT = 48  # readings taken one by one before it is asked again
 _SHORT = 12  # below this, plain Python is faster than setting up columns
 
 Emit = Callable[[Condition, Change], None]
@@ -25,7 +29,7 @@ def run(
     """Apply readings in strictly ascending time, firing every deadline up to the last one's time."""
     bad = bad_rows(values, qualities)
     if isinstance(condition, Derived):
-        _run_derived(condition, times, values, bad, emit)
+        _run_derived(condition, times, values, bad, emit, merge)
         return
     if len(times) < _SHORT or not merge:
         code = condition.plan.code
@@ -39,8 +43,25 @@ def run(
     _run_merged(condition, times, values, condition.plan.codes(values, bad), emit)
 
 
-def _run_derived(condition: Derived, times: Int64s, values: Float64s, bad: Bools, emit: Emit) -> None:
-    """Reading by reading: a signal's state may move with every one of them."""
+def _run_derived(condition: Derived, times: Int64s, values: Float64s, bad: Bools, emit: Emit, merge: bool) -> None:
+    """Reading by reading where something may change; what comes between is passed over together."""
+    start, patience, sight = 0, _FEWEST, _AT_FIRST
+    while merge and len(times) - start >= _FEWEST:
+        part = slice(start, start + sight)
+        count = condition.ahead(times[part], values[part], bad[part])
+        if count >= _FEWEST:
+            part = slice(start, start + count)
+            condition.pass_over(times[part], values[part], bad[part])
+            start, patience = start + count, _FEWEST
+            sight = min(4 * sight, _AHEAD) if count == sight else max(sight // 2, _AT_FIRST)
+        else:  # the longer it goes on, the more rarely it is asked again
+            part = slice(start, start + patience)
+            _one_by_one(condition, times[part], values[part], bad[part], emit)
+            start, patience, sight = start + patience, min(2 * patience, _MOST_PATIENT), _AT_FIRST
+    _one_by_one(condition, times[start:], values[start:], bad[start:], emit)
+
+
+def _one_by_one(condition: Derived, times: Int64s, values: Float64s, bad: Bools, emit: Emit) -> None:
     for time, value, unknown in zip(times.tolist(), values.tolist(), bad.tolist(), strict=True):
         if condition.due < time:
             fire_before(condition, time, emit)

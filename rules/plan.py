@@ -16,7 +16,7 @@ from domain.alarms import Priority, Reason
 from domain.batch import Bytes8, Float64s
 from domain.readings import QualityCode
 from rules.model import Mode
-from rules.signals.base import Parameters
+from rules.signals.base import Bools, Parameters
 from rules.signals.base_load import BaseLoad
 from rules.signals.baseline import Baseline
 from rules.signals.cumulative import Cumulative
@@ -35,7 +35,6 @@ __all__ = ["ENTERED", "LEFT", "NEVER", "UNKNOWN", "Bools", "Codes", "Kind", "Lev
 
 UNKNOWN = -1  # the code of a bad reading
 
-Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
 
 

@@ -4,17 +4,52 @@ A signal has two halves. Its *parameters* are a frozen struct, part of the plan,
 in snapshots; they say how far back a reading can matter (`lookback`). What is *running* holds the state: it is told
 readings in ascending time, and says by `due` when its value changes by time alone. NaN is unknown: gaps and bad
 readings are not guessed at. Whoever drives it fires every `due` before a reading's time first (`rules.derived`).
+
+Most readings change nothing that a level could see. A signal may say so beforehand (`calm`) or of readings at hand
+(`ahead`), and then takes them at once (`pass_over`): the state is the same as after one by one, only the moments in
+between were not looked at. Whoever asks for this stands idle: unknown or in order is the same to it.
 """
 
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
+from domain.batch import Float64s, Int64s
 from rules.timeline import NEVER
 
+Bools = npt.NDArray[np.bool_]
 UNKNOWN_VALUE = float("nan")
+
+
+class Calm(NamedTuple):
+    """Readings that leave a signal between two bounds: good ones from `low` to `high` of a time until `until` (UTC ms,
+    included), and bad ones if `bad`. It holds without any reading too."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    until: int = NEVER
+    bad: bool = False
+
+    def reach(self, times: Int64s, values: Float64s, bad: Bools) -> int:
+        """How many of the first readings are such ones."""
+        count = len(times) if self.until == NEVER else int(np.searchsorted(times, self.until, "right"))
+        if self.low == -np.inf and self.high == np.inf:
+            fine = ~bad[:count]
+        else:
+            fine = (values[:count] >= self.low) & (values[:count] <= self.high) & ~bad[:count]
+        if self.bad:
+            fine |= bad[:count]
+        return first_of(~fine)
+
+
+def first_of(rows: Bools) -> int:
+    """The number of the first row that is True; how many there are when none is."""
+    where = int(rows.argmax()) if len(rows) else 0
+    return where if len(rows) and rows[where] else len(rows)
 
 
 class Running(ABC):
@@ -71,6 +106,64 @@ class Running(ABC):
     def end(self, at: int) -> None:
         """Known time ended at that moment (it may be told twice)."""
 
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Which readings keep the value above `floor` and below `ceiling`, or unknown; None: nothing can be said."""
+        return None
+
+    def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
+        """How many of the first of these readings keep it so, at every moment until the last of them."""
+        calm = self.calm(floor, ceiling)
+        return 0 if calm is None else calm.reach(times, values, bad)
+
+    def pass_over(self, times: Int64s, values: Float64s, bad: Bools) -> None:
+        """Take readings of which `calm` or `ahead` spoke, as if one by one, with every `due` before the last one."""
+        good = ~bad
+        if not good.all():
+            self._absorb(times[good], values[good])
+        elif len(times):
+            self._absorb(times, values)
+        last = int(times[-1])
+        while self.due < last:
+            self.fire()
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """Enter good readings (one at least) at once; False, with nothing done, where only one by one will do."""
+        return False
+
+    def take_each(self, times: Int64s, values: Float64s) -> bool:
+        """`absorb` for a signal on whose memory `say` has no influence: one by one, without saying anything."""
+        edge = self.edge
+        for time, value in zip(times.tolist(), values.tolist(), strict=True):
+            if edge < time:
+                self.end(edge)
+            self.take(time, value)
+            edge = NEVER if self.gap is None else time + self.gap
+        return True
+
+    def _absorb(self, times: Int64s, values: Float64s) -> None:
+        if not len(times):
+            return
+        if self.absorb(times, values):
+            last = int(times[-1])
+            self.edge = NEVER if self.gap is None else last + self.gap
+            self.edge_said = False
+            self.say(last)
+            return
+        for time, value in zip(times.tolist(), values.tolist(), strict=True):
+            while self.due < time:
+                self.fire()
+            self.read(time, value, False)
+
+    def holes(self, times: Int64s) -> Bools:
+        """Before which of these good readings nothing was known."""
+        holes = np.empty(len(times), np.bool_)
+        holes[0] = times[0] > self.edge
+        if self.gap is None:
+            holes[1:] = False
+        else:
+            np.greater(np.diff(times), self.gap, out=holes[1:])
+        return holes
+
     def inherit(self, other: "Running", before: int) -> None:  # noqa: B027 - most remember nothing beyond their lookback
         """Begin a stretch that starts at `before` with what another one like it remembers of the time until then."""
 
@@ -113,3 +206,12 @@ class Parameters(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, deque) else value
+
+
+def pieces(times: Int64s, since: int, edge: int, gap: int | None) -> tuple[Int64s, Int64s]:
+    """From when to when (UTC ms) what came before each of these readings was in force: before the first one since
+    `since` until `edge` at most; before the others a reading, for at most `gap`."""
+    start = np.concatenate((np.array([since], np.int64), times[:-1]))
+    end = times.copy() if gap is None else np.minimum(times, start + gap)
+    end[0] = max(since, min(int(times[0]), edge))
+    return start, end

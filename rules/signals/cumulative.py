@@ -7,7 +7,10 @@ the other, and every moment at which a level's mark is reached is met exactly.
 
 from collections import deque
 
-from rules.signals.base import Parameters, Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.signals.base import Bools, Calm, Parameters, Running, first_of, pieces
 from rules.timeline import NEVER
 
 MOST_SPANS = 4_096  # per point; then the two oldest become one, counted as out of limit in between
@@ -33,6 +36,15 @@ class Cumulative(Parameters, frozen=True, array_like=True, tag=True):
         """Whether the value is out of the limit."""
         return (self.above is not None and value > self.above) or (self.below is not None and value < self.below)
 
+    def outs(self, values: Float64s) -> Bools:
+        """`out` of a column."""
+        out = np.zeros(len(values), np.bool_)
+        if self.above is not None:
+            out |= values > self.above
+        if self.below is not None:
+            out |= values < self.below
+        return out
+
 
 class _Cumulative(Running):
     FIELDS = ("spans", "since")
@@ -57,6 +69,50 @@ class _Cumulative(Running):
         if len(self.spans) > MOST_SPANS:
             first, second = self.spans.popleft(), self.spans.popleft()
             self.spans.appendleft((first[0], second[1]))
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Whatever is within the limit; out of it, whatever comes while there is some of the time left."""
+        before = sum(end - start for start, end in self.spans)
+        if floor > -np.inf or not before < ceiling < np.inf:
+            return None
+        if self.since != NEVER:
+            return Calm(until=self.since + int(np.ceil(ceiling)) - 1 - before)
+        low = -np.inf if self.what.below is None else self.what.below
+        return Calm(low, np.inf if self.what.above is None else self.what.above)
+
+    def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
+        """As many as can be out of the limit before it is too long, the whole window taken together."""
+        before = sum(end - start for start, end in self.spans)
+        if floor > -np.inf or not before < ceiling < np.inf:
+            return 0
+        count = first_of(bad)
+        times, out = times[:count], self.what.outs(values[:count])
+        if not count or (self.since == NEVER and not out.any()):
+            return count
+        start, end = self._pieces(times)
+        length = (end - start) * np.concatenate(([self.since != NEVER], out[:-1]))
+        return first_of(before + np.cumsum(length) >= ceiling)
+
+    def _pieces(self, times: Int64s) -> tuple[Int64s, Int64s]:
+        return pieces(times, int(times[0]) if self.since == NEVER else self.since, self.edge, self.gap)
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """Enter the spans out of the limit that end before the last one."""
+        out = self.what.outs(values)
+        if self.since == NEVER and not out.any():
+            return True
+        start, end = self._pieces(times)
+        start, end = np.append(start, times[-1]), np.append(end, times[-1])  # the last one's has not passed yet
+        outside = np.concatenate(([self.since != NEVER], out))
+        joined = outside[:-1] & outside[1:] & (end[:-1] == start[1:])
+        first = np.flatnonzero(outside & ~np.concatenate(([False], joined)))
+        last = np.flatnonzero(outside & ~np.append(joined, False))
+        spans = list(zip(start[first].tolist(), end[last].tolist(), strict=True))
+        if len(self.spans) + len(spans) > MOST_SPANS:
+            return False
+        self.since = spans.pop()[0] if outside[-1] else NEVER
+        self.spans.extend(span for span in spans if span[0] < span[1])
+        return True
 
     def say(self, now: int) -> None:
         left = now - self.what.window

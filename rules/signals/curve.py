@@ -8,7 +8,10 @@ over when the last stage is reached, or the food is back at the start. What was 
 
 from enum import IntEnum
 
-from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.signals.base import UNKNOWN_VALUE, Calm, Parameters, Running
 from rules.timeline import NEVER
 
 
@@ -62,6 +65,20 @@ class _Curve(Running):
                 self.stage += 1
             if time > self._deadline():  # it passed in unknown time
                 self.phase = int(_Phase.MISSED)
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """While it stays beyond the start, or is done and stays below it."""
+        last = float(np.nextafter(self.at_start, -np.inf))
+        bands = {_Phase.ARMED: (self.at_start, np.inf), _Phase.DONE: (-np.inf, last)}
+        band = bands.get(_Phase(self.phase))
+        if band is None or floor >= 0.0 or ceiling <= 0.0:
+            return None
+        low, high = band if self.sign > 0.0 else (-band[1], -band[0])
+        return Calm(low, high)
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """The phase stays what it is."""
+        return True
 
     def end(self, at: int) -> None:
         """Food ages in unknown time too."""

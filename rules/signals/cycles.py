@@ -6,7 +6,10 @@ with a hole in it, or one that was under way when readings began, has no known l
 
 from collections import deque
 
-from rules.signals.base import Parameters, Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.signals.base import Bools, Calm, Parameters, Running, first_of
 from rules.timeline import NEVER
 
 MOST_RUNS = 1_024  # remembered per point
@@ -50,6 +53,51 @@ class _ShortCycles(Running):
         if not runs:
             self.since = NEVER
         self.running = runs
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """While it goes on running, or not running."""
+        if floor > -np.inf or not len(self.ends) < ceiling or self.running is None:
+            return None
+        if self.running:
+            return Calm(low=float(np.nextafter(self.what.on_above, np.inf)))
+        return Calm(high=self.what.on_above)
+
+    def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
+        """Until the last short run that is too many, those of the whole window taken together."""
+        left = ceiling - len(self.ends)
+        if floor > -np.inf or left <= 0:
+            return 0
+        count = first_of(bad)
+        if not count:
+            return 0
+        _, stops, short = self._runs(times[:count], values[:count])
+        ended = stops[short]
+        return count if len(ended) < left else int(ended[int(np.ceil(left)) - 1])
+
+    def _runs(self, times: Int64s, values: Float64s) -> tuple[Int64s, Int64s, Bools]:
+        """Since when it runs at each reading (NEVER: not seen), which readings end a run, which of these too soon."""
+        on, unknown = values > self.what.on_above, self.holes(times)
+        unknown[0] |= self.running is None
+        before = np.concatenate(([bool(self.running)], on[:-1]))
+        row = np.arange(len(times))
+        # The newest beginning of a run, if nothing unknown came after it.
+        began = np.maximum.accumulate(np.where(on & ~before & ~unknown, row, -1))
+        broken = np.maximum.accumulate(np.where(unknown, row, -1))
+        since = np.where(began > broken, times[began], NEVER)
+        since[(began < 0) & (broken < 0)] = self.since
+        stops = np.flatnonzero(~on & before & ~unknown)
+        known = np.concatenate((np.array([self.since], np.int64), since[:-1]))[stops]
+        return since, stops, (known != NEVER) & (times[stops] - known < self.what.shorter_than)
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """Enter the short runs that ended, and whether it runs."""
+        since, stops, short = self._runs(times, values)
+        self.ends.extend(times[stops[short]].tolist())
+        while len(self.ends) > MOST_RUNS:
+            self.ends.popleft()
+        self.running = bool(values[-1] > self.what.on_above)
+        self.since = int(since[-1]) if self.running else NEVER
+        return True
 
     def end(self, at: int) -> None:
         self.running = None

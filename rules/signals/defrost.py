@@ -12,7 +12,10 @@ from its end.
 from collections import deque
 from enum import StrEnum
 
-from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running, first_of
 from rules.timeline import NEVER
 
 MOST_READINGS = 512  # in the window before a hump: of faster ones the lowest of each cell of time counts
@@ -72,7 +75,7 @@ class _Defrost(Running):
         self.last = time
         while self.readings and self.readings[0][0] < time - self.what.within:
             self.readings.popleft()
-        lowest = min((one for _, one in self.readings), default=value)
+        lowest = value if self.on else min((one for _, one in self.readings), default=value)
         if not self.on and value - lowest >= self.what.rise:
             self.on, self.seen, self.began, self.base = True, True, time, lowest
         elif self.on and value <= self.base + self.what.rise / 2:
@@ -81,6 +84,41 @@ class _Defrost(Running):
         if self.readings and self.readings[-1][0] // self.cell == time // self.cell:
             value = min(value, self.readings.pop()[1])
         self.readings.append((time, value))
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Whatever comes, until the time counted from now or from before would be too long; where a hump itself is
+        asked for, what is no rise."""
+        if floor > -np.inf or self.last == -NEVER:
+            return None
+        if self.what.asked is Asked.ON:
+            lowest = self._lowest()
+            return None if self.on else Calm(lowest, float(np.nextafter(lowest + 0.99 * self.what.rise, -np.inf)))
+        counts = self.on if self.what.asked is Asked.LASTS else self.seen
+        longest = int(min(np.ceil(ceiling), self.what.longest))
+        return Calm(until=(self.began if counts else self.last) + longest - 1, bad=True)
+
+    def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
+        """As `calm` says; where a hump itself is asked for, until the first rise that might be one."""
+        if self.what.asked is not Asked.ON or self.on or floor > -np.inf:
+            return super().ahead(times, values, bad, floor, ceiling)
+        count = first_of(bad)
+        return self._before_rise(times[:count], values[:count])
+
+    def _lowest(self) -> float:
+        return min((one for _, one in self.readings), default=np.inf)
+
+    def _before_rise(self, times: Int64s, values: Float64s) -> int:
+        """How many of the first readings come before any that may begin a hump, or follows a long hole."""
+        lowest = np.minimum.accumulate(np.append(self._lowest(), values))[:-1]
+        return first_of((values - lowest >= self.what.rise) | self._long_holes(times))
+
+    def _long_holes(self, times: Int64s) -> Bools:
+        long: Bools = np.diff(times, prepend=self.last) > self.what.within // 2
+        return long
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """What time alone does changes nothing that is remembered."""
+        return self.take_each(times, values)
 
     def end(self, at: int) -> None:
         """How long the hole was shows at its end."""

@@ -15,8 +15,11 @@ from functools import lru_cache
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
+from domain.batch import Float64s, Int64s
 from domain.times import DAY, HOUR
-from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+from rules.signals.base import UNKNOWN_VALUE, Calm, Parameters, Running, pieces
 from rules.timeline import NEVER
 
 FINE = 1_000  # thousandths of a watt
@@ -88,6 +91,33 @@ class Remembering(Running):
             self._run(time)
         self._turn(time)
         self.since, self.weight = time, value
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Whatever comes within the present period: its figure stands."""
+        stands = self.figure != self.figure or floor < self.figure < ceiling
+        return Calm(until=self.until - 1) if stands else None
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """Count the power of readings within the present period."""
+        if self.counter or times[-1] >= self.until or np.abs(values).max() > MOST_POWER:
+            return False
+        start, end = pieces(times, self.since if self.since >= 0 else int(times[0]), self.edge, self.gap)
+        if start[0] < self.start or abs(self.weight) > MOST_POWER:
+            return False
+        weight = np.rint(np.append(self.weight, values[:-1]) * FINE).astype(np.int64)
+        length = end - start
+        apart = self.set_apart_together(start, end, weight * length)
+        if apart is None:
+            return False
+        self.energy += int((weight * length).sum())
+        self.apart += apart
+        self.known += int(length.sum())
+        self.since, self.weight = int(times[-1]), float(values[-1])
+        return True
+
+    def set_apart_together(self, start: Int64s, end: Int64s, energy: Int64s) -> int | None:
+        """`set_apart` of several pieces; None where only one by one will do."""
+        return 0
 
     def end(self, at: int) -> None:
         """Known time ended."""

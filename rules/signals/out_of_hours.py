@@ -5,6 +5,7 @@ when two thirds of those days are, and anything was used at all. Holidays and da
 (`domain.calendar`), so all that they use is out of hours.
 """
 
+from domain.batch import Int64s
 from domain.calendar import Schedule
 from domain.times import DAY
 from rules.signals.base import UNKNOWN_VALUE, Running
@@ -66,6 +67,12 @@ class _OutOfHours(Remembering):
             out += 0 if self.inside else piece
             at = cut
         return out
+
+    def set_apart_together(self, start: Int64s, end: Int64s, energy: Int64s) -> int | None:
+        """Within or without the hours as a whole, or not known at once."""
+        if not self.looked <= start[0] <= end[-1] <= self.until_change:
+            return None
+        return 0 if self.inside else int(energy.sum())
 
     def derive(self) -> float:
         first = day_at(self.zone, self.start - self.what.days * DAY + DAY // 2)[0]

@@ -1,6 +1,9 @@
 """The readings themselves as a signal: what a rule without any other signal gives its masks to pass on or hold back."""
 
-from rules.signals.base import Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.signals.base import Calm, Running
 
 
 class Plain(Running):
@@ -20,6 +23,15 @@ class Plain(Running):
         """It, until its known time ends."""
         self.value = self.reading
         self.due = self.edge
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """What lies between the bounds."""
+        return Calm(float(np.nextafter(floor, np.inf)), float(np.nextafter(ceiling, -np.inf)))
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """The last one is in force."""
+        self.reading = float(values[-1])
+        return True
 
     def end(self, at: int) -> None:
         """Nothing is held beyond it."""

@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from domain.batch import Float64s, Int64s
 from domain.calendar import Schedule
 from domain.times import DAY
-from rules.signals.base import Parameters, Running
+from rules.signals.base import Bools, Calm, Parameters, Running
 
 AHEAD = 8  # days that are looked through for the next change; then it is looked again
 
@@ -52,6 +53,13 @@ class _InSchedule(Running):
 
     def end(self, at: int) -> None:
         """The hours are known always."""
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Whatever comes before the hours begin or end."""
+        return Calm(until=self.due - 1, bad=True) if floor < self.value < ceiling else None
+
+    def pass_over(self, times: Int64s, values: Float64s, bad: Bools) -> None:
+        """Only the time counts, and nothing changes yet."""
 
     def say(self, now: int) -> None:
         """Whether it is within the hours, and when that changes."""

@@ -7,10 +7,15 @@ than two thirds of the window are known. It is worked out at every reading, and 
 
 from collections import deque
 
-from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.signals.base import UNKNOWN_VALUE, Calm, Parameters, Running, pieces
+from rules.timeline import NEVER
 
 MOST_STRETCHES = 4_096  # per point; older ones count as unknown
 PARTS = 24
+_LARGEST = 1e9  # values up to there are summed in columns
 _FINE = 1_000  # sums are whole numbers of thousandths, so that they are exact however they were come by
 
 
@@ -102,6 +107,69 @@ class _Share(Running):
         self.value = self.total / (self.known * _FINE) if enough else UNKNOWN_VALUE
         self.due = min(self.edge, now + self.step)
 
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Whatever comes, while enough of the time that the window still has to keep says the contrary; of a mean,
+        whatever lies between the bounds, when all that the window has does."""
+        if self.on_above is not None:
+            until = min(self._outweighs(_FINE, floor), self._outweighs(0, 1.0 - ceiling))
+            return None if until == -NEVER else Calm(until=until)
+        low, high = max(floor, -_LARGEST) + 2.0 / _FINE, min(ceiling, _LARGEST) - 2.0 / _FINE
+        weights = [weight for _, _, weight in self.stretches]
+        if self.since >= 0:
+            weights.append(self.weight)
+        inside = all(low * _FINE <= weight <= high * _FINE for weight in weights)
+        return Calm(low, high) if inside else None
+
+    def _outweighs(self, weight: int, part: float) -> int:
+        """Until when what the window has of that weight is more than that part of it, whatever comes."""
+        if part < 0.0:
+            return NEVER
+        needed, found = int(part * self.over * (1.0 + 1e-9)) + 2, 0
+        for start, end, known in reversed(self.stretches):
+            if known == weight:
+                found += end - start
+                if found >= needed:
+                    return start + found - needed + self.over
+        return -NEVER
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """Enter what was in force before each of them, pieces of the same weight together."""
+        if self.on_above is None:
+            if np.abs(values).max() > _LARGEST or abs(self.weight) > _LARGEST * _FINE:
+                return False
+            weights = np.rint(values * _FINE).astype(np.int64)
+        else:
+            weights = (values > self.on_above) * _FINE
+        start, end = pieces(times, self.since if self.since >= 0 else int(times[0]), self.edge, self.gap)
+        weight = np.concatenate((np.array([self.weight], np.int64), weights[:-1]))
+        length = end - start
+        if float(np.abs(weight).max()) * float(length.sum()) >= NEVER:
+            return False
+        self.total += int((weight * length).sum())
+        self.known += int(length.sum())
+        self._append(start, end, weight)
+        self.since, self.weight = int(times[-1]), int(weights[-1])
+        while len(self.stretches) > MOST_STRETCHES:
+            self._drop()
+        return True
+
+    def _append(self, start: Int64s, end: Int64s, weight: Int64s) -> None:
+        full = end > start
+        start, end, weight = start[full], end[full], weight[full]
+        if not len(start):
+            return
+        first = np.flatnonzero(np.concatenate(([True], (start[1:] != end[:-1]) | (weight[1:] != weight[:-1]))))
+        last = np.append(first[1:] - 1, len(start) - 1)
+        fresh = list(zip(start[first].tolist(), end[last].tolist(), weight[first].tolist(), strict=True))
+        if self.stretches and self.stretches[-1][1:] == (fresh[0][0], fresh[0][2]):
+            fresh[0] = (self.stretches.pop()[0], *fresh[0][1:])
+        self.stretches.extend(fresh)
+
+    def _drop(self) -> None:
+        start, end, weight = self.stretches.popleft()
+        self.total -= weight * (end - start)
+        self.known -= end - start
+
     def _enter(self, until: int) -> None:
         """Count what was in force until then."""
         if not 0 <= self.since < until:
@@ -114,9 +182,7 @@ class _Share(Running):
         self.stretches.append((start, until, self.weight))
         self.since = until
         if len(self.stretches) > MOST_STRETCHES:
-            start, end, weight = self.stretches.popleft()
-            self.total -= weight * (end - start)
-            self.known -= end - start
+            self._drop()
 
 
 class _Bad(_Share):
@@ -124,3 +190,13 @@ class _Bad(_Share):
 
     def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
         super().read(time, float(bad), False)
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Good readings without end, when none of the window is bad."""
+        if floor < 0.0 < ceiling and self.total == 0 and self.weight == 0:
+            return Calm()
+        return super().calm(floor, ceiling)
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """Good ones all."""
+        return super().absorb(times, np.zeros(len(times)))

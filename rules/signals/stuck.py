@@ -8,7 +8,10 @@ stood for as long as a level asks, nothing is said. For states, which may rightl
 
 from collections import deque
 
-from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.signals.base import UNKNOWN_VALUE, Calm, Parameters, Running
 from rules.timeline import NEVER
 
 LEAST_READINGS = 5  # fewer may agree by chance
@@ -61,6 +64,16 @@ class _Stuck(Running):
             while self.high - self.low > self.what.within:
                 self._drop()
                 self.moved = True
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Whatever comes, until what stands now has stood for too long."""
+        if floor > -np.inf or not self.entries:
+            return None
+        return Calm(until=self.entries[0][0] + int(min(np.ceil(ceiling), self.what.longest)) - 1, bad=True)
+
+    def absorb(self, times: Int64s, values: Float64s) -> bool:
+        """What time alone does changes nothing that is remembered."""
+        return self.take_each(times, values)
 
     def end(self, at: int) -> None:
         self.entries.clear()

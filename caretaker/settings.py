@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from domain.errors import CaretakerError, InputError, Place
+from domain.ids import check_id
 from domain.times import DAY, format_duration, parse_duration
+from domain.weekly import parse_weekly
 from edge.tables import parse_tables
 from edge.toml_lines import line_numbers, line_of
 from ingest.settings import LEASE_LEAST, LEASE_MOST
@@ -116,6 +118,30 @@ class NotifySettings(_Part):
 
     channels: tuple[str, ...] = Field((), description="Apprise URLs, e.g. wecombot://KEY or ntfy://topic")
     language: Literal["zh", "en"] = Field("zh", description="language of the messages")
+    roles: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Apprise URLs of a role's own, by the role in the rules' escalate; else the channels above",
+    )
+    weekly: str = Field(
+        "monday 08:00", description="when the weekly list of bad alarms is sent, in the site's time; empty: never"
+    )
+    weekly_to: tuple[str, ...] = Field(
+        ("canteen_manager", "maintenance"), description="the roles that the weekly list goes to"
+    )
+
+    @field_validator("weekly")
+    @classmethod
+    def _a_moment_of_the_week(cls, text: str) -> str:
+        if text:
+            parse_weekly(text)
+        return text
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_by_id(cls, roles: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for role in roles:
+            check_id(role, "role")
+        return roles
 
 
 class AlarmSettings(_Part):

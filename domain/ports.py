@@ -300,8 +300,8 @@ class Outbox(Protocol):
     def notices(self, limit: int) -> Iterator[SentNotice]:
         """The delivery log, newest first."""
 
-    def notice_of(self, transition_id: int) -> SentNotice | None:
-        """What was decided about the transition and sent; None while it is not settled."""
+    def notices_of(self, transition_ids: Sequence[int]) -> dict[int, SentNotice]:
+        """What was decided about each of these transitions and sent, by id; only of those that are settled."""
 
     def sent_once(self, subject: str) -> dict[str, str]:
         """What was sent about a subject that is no single transition: channel -> outcome."""

@@ -87,14 +87,23 @@ class AppriseChannel:
 
 def open_channels(urls: Sequence[str]) -> tuple[Channel, ...]:
     """The log, then one channel per URL. CaretakerError names the entry (never the URL) that Apprise does not take."""
-    channels: list[Channel] = [LogChannel()]
+    return LogChannel(), *_apprise(urls, "notify.channels", "")
+
+
+def open_role_channels(role: str, urls: Sequence[str]) -> tuple[Channel, ...]:
+    """One channel per URL of a role's own; CaretakerError as for `open_channels`."""
+    return tuple(_apprise(urls, f"notify.roles.{role}", f"{role}-"))
+
+
+def _apprise(urls: Sequence[str], setting: str, prefix: str) -> list[Channel]:
+    channels: list[Channel] = []
     for number, url in enumerate(urls, 1):
         scheme = url.partition("://")[0] if "://" in url else "?"
         sender = apprise.Apprise()
         if not sender.add(url):
             raise CaretakerError(
-                f"notify.channels: entry {number} ({scheme}://…) is not a URL that Apprise can use",
+                f"{setting}: entry {number} ({scheme}://…) is not a URL that Apprise can use",
                 "see https://appriseit.com/services/ for the form of your service's URL, e.g. wecombot://KEY",
             )
-        channels.append(AppriseChannel(f"{scheme}-{number}", sender))
-    return tuple(channels)
+        channels.append(AppriseChannel(f"{prefix}{scheme}-{number}", sender))
+    return channels

@@ -2,7 +2,7 @@
 
 Decides only; `notify.worker` sends. Pure: the alarm's present, what was paged before and the time are arguments.
 Nobody is paged for last night's news, nothing is missed, and a chattering alarm does not page at each chatter.
-Escalation by time is not decided here.
+Escalation by time is `notify.escalate`'s.
 """
 
 from collections import OrderedDict
@@ -53,6 +53,7 @@ class Why(StrEnum):
     INCIDENT = "incident"  # the first of several alarms with one cause
     INCIDENT_GRAVER = "incident_graver"
     IN_INCIDENT = "in_incident"
+    ESCALATED = "escalated"  # nobody has answered: a later role is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class RecentPages:
             self._pages.popitem(last=False)
 
 
-_UNANSWERED = frozenset(
+UNANSWERED = frozenset(
     {AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED, AlarmState.LATCHED_UNACKNOWLEDGED}
 )
 _OVERLAYS = {
@@ -139,7 +140,7 @@ def decide(
 
 
 def _raised(transition: Transition, alarm: Alarm | None, last: Paged | None) -> Verdict:
-    if alarm is not None and alarm.state not in _UNANSWERED:
+    if alarm is not None and alarm.state not in UNANSWERED:
         return Verdict(Action.NONE, Why.ANSWERED_ALREADY)
     if transition.retroactive and (alarm is None or not alarm.active):
         return Verdict(Action.SUMMARY, Why.PAST_EXCURSION)
@@ -151,14 +152,14 @@ def _raised(transition: Transition, alarm: Alarm | None, last: Paged | None) -> 
 
 
 def _past_raised(transition: Transition, alarm: Alarm | None, last: Paged | None) -> Verdict:
-    if alarm is not None and alarm.state not in _UNANSWERED:
+    if alarm is not None and alarm.state not in UNANSWERED:
         return Verdict(Action.NONE, Why.ANSWERED_ALREADY)
     return Verdict(Action.SUMMARY, Why.PAST_EXCURSION)
 
 
 def _cleared(transition: Transition, alarm: Alarm | None, last: Paged | None) -> Verdict:
     """Whoever was paged is told once that it is over and still wants an answer."""
-    unanswered = transition.target in _UNANSWERED and (alarm is None or alarm.state in _UNANSWERED)
+    unanswered = transition.target in UNANSWERED and (alarm is None or alarm.state in UNANSWERED)
     if transition.retroactive or not unanswered or last is None or last.return_told:
         return Verdict(Action.NONE, Why.RETURNED)
     if alarm is not None and alarm.active:  # it is out of limit again by now
@@ -168,7 +169,7 @@ def _cleared(transition: Transition, alarm: Alarm | None, last: Paged | None) ->
 
 def _lifted(transition: Transition, alarm: Alarm | None, last: Paged | None) -> Verdict:
     """What comes from under its last overlay is told as fresh, once: under the overlay nobody was told of it."""
-    if alarm is None or alarm.state not in _UNANSWERED:
+    if alarm is None or alarm.state not in UNANSWERED:
         return Verdict(Action.NONE, Why.COMMAND)
     if not alarm.active:
         return Verdict(Action.SUMMARY, Why.RETURNED_UNANSWERED)

@@ -64,7 +64,12 @@ _WHYS = {
     Why.PAST_EXCURSION: Label("this is over, but must be answered", "已结束，但仍需确认"),
     Why.INCIDENT: Label("please acknowledge", "请确认"),
     Why.INCIDENT_GRAVER: Label("it got worse, please acknowledge", "情况加重，请确认"),
+    Why.ESCALATED: Label("please acknowledge", "请确认"),
     Why.RETURNED_UNANSWERED: Label("over, and still not acknowledged", "已结束，尚未确认"),
+}
+_ROLES = {
+    "canteen_manager": Label("canteen manager", "食堂负责人"),
+    "maintenance": Label("maintenance", "维修人员"),
 }
 _HEADLINES = {
     Action.PAGE: Label("Alarm", "报警"),
@@ -125,7 +130,7 @@ def _title(
     if action is Action.PAGE and priority is not None:
         word = _PRIORITIES[priority].in_language(language)
         head = Label(f"{head} ({word})", f"{head}（{word}）").in_language(language)
-    asset = _asset(transition, catalogue, language)
+    asset = asset_name(transition.key.point, catalogue, language)
     more = "" if len(gravest) == 1 else f" +{len(gravest) - 1}"
     return Label(f"{head}: {site}, {asset}{more}", f"{head}：{site} {asset}{more}").in_language(language)
 
@@ -165,7 +170,7 @@ def _unit(one: Unit, language: str) -> str:
 
 def _line(notice: Notice, catalogue: Catalogue | None, language: str, rule_title: RuleTitle | None) -> str:
     transition, why = notice.transition, notice.verdict.why
-    what = f"{_asset(transition, catalogue, language)} · {_point(transition, catalogue, language)}"
+    what = f"{asset_name(transition.key.point, catalogue, language)} · {_point(transition, catalogue, language)}"
     found = _REASONS[transition.reason].in_language(language)
     value = _value(transition, catalogue)
     title = None if rule_title is None else rule_title(transition.site, transition.key.rule)
@@ -182,8 +187,14 @@ def _line(notice: Notice, catalogue: Catalogue | None, language: str, rule_title
     ).in_language(language)
 
 
-def _asset(transition: Transition, catalogue: Catalogue | None, language: str) -> str:
-    name = transition.key.point.partition("/")[0]
+def role_name(role: str, language: str) -> str:
+    """The role's name; its id where it has none."""
+    return _ROLES[role].in_language(language) if role in _ROLES else role
+
+
+def asset_name(point: str, catalogue: Catalogue | None, language: str) -> str:
+    """The name of the point's asset; its id where the catalogue does not know it."""
+    name = point.partition("/")[0]
     asset = None if catalogue is None else catalogue.assets_by_id.get(name)
     return name if asset is None else asset.label.in_language(language) or name
 

@@ -21,17 +21,18 @@ from domain.catalogue_file import load_catalogue
 from domain.errors import CaretakerError
 from domain.ports import Outbox
 from domain.records import ProcessRow, SentNotice
-from domain.times import MINUTE, SECOND
+from domain.times import SECOND
 from notify.channels import Channel
 from notify.decide import Action, RecentPages, decide
+from notify.escalate import Due, Escalation, escalated
 from notify.gathering import IncidentPlans, Incidents
 from notify.message import Message, Notice, RuleTitle, compose
+from notify.once import MOST_TRIES, Once, retry_after
+from notify.recipients import Escalations, Recipients
+from notify.weekly import WeeklyList, WeeklySettings
 
 POLL = 1 * SECOND
 BEAT = 5 * SECOND
-MOST_TRIES = 50  # about four hours: a night without internet must not swallow an alarm
-FIRST_RETRY = 5 * SECOND  # doubling: 5 s, 10 s, … 5 min
-LONGEST_RETRY = 5 * MINUTE
 TAKEN_AT_ONCE = 500  # transitions per round
 MOST_UNSETTLED = 2_000  # transitions whose message is being tried; beyond it no new ones are taken until some settle
 MOST_WAITING = 200  # late raises that wait for their end; beyond it they are decided at once
@@ -49,6 +50,10 @@ class _Delivery:
     due: int
     tries: int = 0
     outcomes: dict[str, str] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.asked = tuple(channel.name for channel in self.waiting)
 
 
 class Worker:
@@ -57,15 +62,23 @@ class Worker:
     def __init__(
         self,
         outbox: Outbox,
-        channels: Sequence[Channel],
+        channels: Sequence[Channel] | Recipients,
         *,
         language: str = "zh",
         rule_title: RuleTitle | None = None,
         plans: IncidentPlans | None = None,
+        escalations: Escalations | None = None,
+        weekly: WeeklySettings | None = None,
     ) -> None:
-        self._outbox, self._channels = outbox, tuple(channels)
+        self._outbox = outbox
+        self._recipients = channels if isinstance(channels, Recipients) else Recipients(tuple(channels))
         self._language, self._rule_title = language, rule_title
-        self._plans = plans
+        self._plans, self._escalations = plans, escalations
+        self._once = Once(outbox)
+        self._escalation = (
+            None if escalations is None else Escalation(outbox, self._once, self._recipients, escalations)
+        )
+        self._weekly = None if weekly is None else WeeklyList(outbox, self._once, self._recipients, weekly)
         self._pages = RecentPages()
         self._deliveries: list[_Delivery] = []
         self._waiting: set[int] = set()
@@ -84,7 +97,7 @@ class Worker:
         return {
             "sent": self._sent,
             "failed": self._failed,
-            "unsettled": self.unsettled,
+            "unsettled": self.unsettled + self._once.pending,
             "waiting": len(self._waiting),
         }
 
@@ -92,12 +105,36 @@ class Worker:
         """Lift what is set aside no longer, decide what is new, send what is due. `now` in UTC ms."""
         self._outbox.lift_expired(now)
         for message, notices in self._compose(self._take(now)):
-            self._deliveries.append(_Delivery(message, notices, list(self._channels), now))
+            self._deliveries.append(_Delivery(message, notices, self._told_at_once(notices), now))
         failed_now: set[str] = set()
         for delivery in sorted(self._deliveries, key=lambda delivery: delivery.tries):
             if delivery.due <= now:
                 self._send(delivery, now, failed_now)
         self._deliveries = [delivery for delivery in self._deliveries if delivery.waiting]
+        self._tell_later(now)
+
+    def _told_at_once(self, notices: Sequence[Notice]) -> list[Channel]:
+        """The common channels, and those of the roles that the rules tell at once."""
+        if self._escalations is None:
+            return list(self._recipients.common)
+        names = {(notice.transition.site, notice.transition.key.rule) for notice in notices}
+        roles = [role for name in sorted(names) for role, after in self._escalations(*name) if after == 0]
+        return list(self._recipients.at_once(roles))
+
+    def _tell_later(self, now: int) -> None:
+        """Whoever is told because nobody has answered, and the list of the week."""
+        if self._escalation is not None:
+            paged = [each for each in self._deliveries if each.message.action is Action.PAGE]
+            on_the_way = {notice.transition.id for delivery in paged for notice in delivery.notices}
+            incidents = Incidents(self._outbox, self._plans, now)
+
+            def words(due: Due, notice: Notice) -> Message:
+                return escalated(due, notice, now, self._catalogue(due.alarm.site), self._language, self._rule_title)
+
+            self._escalation.step(now, on_the_way, incidents, words)
+        if self._weekly is not None:
+            self._weekly.step(now, self._catalogue, self._language, self._rule_title)
+        self._once.step(now)
 
     def _take(self, now: int) -> list[Notice]:
         """The new transitions that somebody is told of; those that nobody is told of are settled here."""
@@ -157,7 +194,7 @@ class Worker:
                 failed_now.add(channel.name)
                 _log.warning("not delivered", channel=channel.name, tries=delivery.tries, why=answer.detail)
         if delivery.waiting and delivery.tries < MOST_TRIES:
-            delivery.due = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** (delivery.tries - 1))
+            delivery.due = now + retry_after(delivery.tries)
         else:
             self._settle(delivery, now)
 
@@ -169,7 +206,7 @@ class Worker:
         else:
             self._sent += 1
         delivery.waiting = []
-        said = {channel.name: delivery.outcomes.get(channel.name, "not asked") for channel in self._channels}
+        said = {name: delivery.outcomes.get(name, "not asked") for name in delivery.asked}
         channels = ", ".join(said)
         outcome = "; ".join(f"{name} {word}" for name, word in said.items()) or "no channel"
         self._outbox.settle_notices(
@@ -193,17 +230,22 @@ class Worker:
 
 def run(
     outbox: Outbox,
-    channels: Sequence[Channel],
+    channels: Sequence[Channel] | Recipients,
     clock: Callable[[], int],
     stop: threading.Event,
     *,
     language: str = "zh",
     rule_title: RuleTitle | None = None,
     plans: IncidentPlans | None = None,
+    escalations: Escalations | None = None,
+    weekly: WeeklySettings | None = None,
 ) -> None:
     """Work until `stop` is set. `clock` gives UTC ms; `rule_title` gives the names of rules (else ids are shown),
-    `plans` a site's incident rules (else every alarm is told by itself)."""
-    worker = Worker(outbox, channels, language=language, rule_title=rule_title, plans=plans)
+    `plans` a site's incident rules (else every alarm is told by itself), `escalations` who is told later (else
+    nobody), `weekly` what the weekly list needs (else there is none)."""
+    worker = Worker(
+        outbox, channels, language=language, rule_title=rule_title, plans=plans, escalations=escalations, weekly=weekly
+    )
     started = clock()
     beaten = started - BEAT
     while not stop.is_set():

@@ -52,10 +52,10 @@ class Notices:
         with self._database.read() as connection:
             return iter(find(connection, limit))
 
-    def notice_of(self, transition_id: int) -> SentNotice | None:
-        """What became of the transition; None while it is not settled."""
+    def notices_of(self, transition_ids: Sequence[int]) -> dict[int, SentNotice]:
+        """What became of each of the transitions that are settled, by id."""
         with self._database.read() as connection:
-            return of_transition(connection, transition_id)
+            return of_transitions(connection, transition_ids)
 
     def sent_once(self, subject: str) -> dict[str, str]:
         """Channel -> outcome of what was sent about the subject."""
@@ -103,11 +103,14 @@ def find(connection: Connection, limit: int) -> list[SentNotice]:
     return [_of_row(row) for row in connection.execute(select(notices).order_by(notices.c.id.desc()).limit(limit))]
 
 
-def of_transition(connection: Connection, transition_id: int) -> SentNotice | None:
-    """The transition's line of the delivery log; None when there is none (yet, or any more)."""
-    mine = select(notices).where(notices.c.transition_id == transition_id).order_by(notices.c.id.desc())
-    row = connection.execute(mine.limit(1)).first()
-    return None if row is None else _of_row(row)
+def of_transitions(connection: Connection, transition_ids: Sequence[int]) -> dict[int, SentNotice]:
+    """The first line of the delivery log of each of the transitions that has one."""
+    found: dict[int, SentNotice] = {}
+    for begin in range(0, len(transition_ids), _CHUNK):
+        mine = notices.c.transition_id.in_(transition_ids[begin : begin + _CHUNK])
+        for row in connection.execute(select(notices).where(mine).order_by(notices.c.id)):
+            found.setdefault(row.transition_id, _of_row(row))
+    return found
 
 
 def _of_row(row: Any) -> SentNotice:

@@ -267,9 +267,10 @@ def test_what_is_sent_once_keeps_its_first_word_per_channel_over_a_restart(store
 
 
 def test_what_became_of_a_transition_can_be_asked(raised: OperationalStore) -> None:
-    assert raised.notice_of(1) is None
+    assert raised.notices_of([1]) == {}
     raised.settle_notice(SentNotice(1, "page: raised", "log", T0, "sent"))
-    assert raised.notice_of(1) == SentNotice(1, "page: raised", "log", T0, "sent")
+    assert raised.notices_of([1, 2]) == {1: SentNotice(1, "page: raised", "log", T0, "sent")}
+    assert raised.notices_of([]) == {}
 
 
 @pytest.mark.parametrize("what", [Purgeable.EXCURSIONS, Purgeable.NOTICES])

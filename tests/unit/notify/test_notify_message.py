@@ -150,6 +150,6 @@ def test_every_word_exists_in_both_languages() -> None:
 def test_every_reason_to_tell_somebody_has_its_words() -> None:
     told = {
         Why.RAISED, Why.STEPPED_UP, Why.FOUND_LATE, Why.OVERLAY_LIFTED, Why.PAST_EXCURSION, Why.RETURNED_UNANSWERED,
-        Why.INCIDENT, Why.INCIDENT_GRAVER,
+        Why.INCIDENT, Why.INCIDENT_GRAVER, Why.ESCALATED,
     }  # fmt: skip
     assert set(_WHYS) == told

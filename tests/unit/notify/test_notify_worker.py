@@ -12,16 +12,8 @@ from domain.records import ProcessRow, Revision, SentNotice
 from notify.channels import Answer
 from notify.decide import LATE_GRACE
 from notify.message import Message
-from notify.worker import (
-    FIRST_RETRY,
-    LONGEST_RETRY,
-    MOST_TRIES,
-    MOST_UNSETTLED,
-    MOST_WAITING,
-    TAKEN_AT_ONCE,
-    Worker,
-    run,
-)
+from notify.once import FIRST_RETRY, LONGEST_RETRY, MOST_TRIES
+from notify.worker import MOST_UNSETTLED, MOST_WAITING, TAKEN_AT_ONCE, Worker, run
 
 NOON = 1_780_000_000_000
 SITE = "site: {id: school, title: {en: Sunshine School, zh: 阳光小学}}"

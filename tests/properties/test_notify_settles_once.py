@@ -11,7 +11,8 @@ from domain.alarms import Alarm, AlarmKey, AlarmState, EventKind, Priority, Reas
 from domain.records import ProcessRow, Revision, SentNotice
 from notify.channels import Answer
 from notify.message import Message
-from notify.worker import LONGEST_RETRY, MOST_TRIES, Worker
+from notify.once import LONGEST_RETRY, MOST_TRIES
+from notify.worker import Worker
 
 NOON = 1_780_000_000_000
 

@@ -1,130 +1,297 @@
 """Draws for docs/rules.md what each kind of condition says of a short story: the engine is run for it.
 
-`make docs` runs it through `docs/generate.py`; the stories are in the short notation of rule tests, a value a minute or
-an hour.
+The stories are in `docs/rule_stories.yaml`. What is drawn as raised, stepped, cleared or unknown is what the engine
+says; what is acknowledged, reset or latched is what the lifecycle makes of it. `make docs` runs it through
+`docs/generate.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import vl_convert
+import yaml
 
+from domain.alarms import ACTIVE_STATES, Alarm, AlarmEvent, AlarmKey, AlarmState, EventKind, Reason, Transition
 from domain.batch import batch_of
-from domain.readings import Reading
-from domain.times import HOUR, MINUTE
+from domain.catalogue import Catalogue
+from domain.catalogue_file import load_catalogue
+from domain.lifecycle import apply
+from domain.readings import Quality, Reading
+from domain.times import HOUR, MINUTE, parse_duration
+from rules.derived import Derived
 from rules.engine import Engine
 from rules.loading import load_rules
 from rules.series_notation import parse_series
 
-IMAGES = Path(__file__).parent / "images"
-START = 1_767_225_600_000
-KINDS = {"raise": "raised", "clear": "cleared"}
+DOCS = Path(__file__).parent
+IMAGES = DOCS / "images"
+MIDNIGHT = 1_767_225_600_000  # 2026-01-01T00:00:00Z, a Thursday; stories are told in UTC
+IN_HOURS = 5 * HOUR  # what lasts longer is drawn over hours
+HALF_HOUR = 30  # minutes
+TIME_OF_DAY = "format(floor(datum.value / 60), '02') + ':' + format(datum.value % 60, '02')"
+
+ASSET = "unit"
+WIDTH, HEIGHT, LOWER_HEIGHT = 560, 110, 50  # of the rule's own point, and of each other one
+LETTER, LABEL_LINE = 5.6, 13  # width of a letter and height of a line of the labels, about
+WORDS = {EventKind.RAISE: "raised", EventKind.STEP_UP: "stepped up", EventKind.STEP_DOWN: "stepped down",
+         EventKind.CLEAR: "cleared", EventKind.ACKNOWLEDGE: "acknowledged", EventKind.RESET: "reset"}  # fmt: skip
+COLOURS = {"raised": "#b42318", "stepped up": "#7a0b04", "stepped down": "#b45309", "cleared": "#1a7f37",
+           "acknowledged": "#5b3fa0", "reset": "#5b3fa0"}  # fmt: skip
+BANDS = {"low": "#fbeed5", "medium": "#f9e0c7", "high": "#f7d4d0", "urgent": "#eda79f", "latched": "#e3daf3",
+         "unknown": "#e8e8e8"}  # fmt: skip
+LATCHED = (AlarmState.LATCHED_UNACKNOWLEDGED, AlarmState.LATCHED_ACKNOWLEDGED)
 
 
-class Story(NamedTuple):
-    """A rule's lines, the values of one point, and the limit to draw (None: it is not one of the value)."""
+@dataclass(frozen=True)
+class Story:
+    """A rule's lines, and by metric the values of an asset's points: the rule's own first, a value each `step` (ms).
 
-    lines: str
-    values: str
-    limit: float | None = None
+    `line` is a limit to draw, `start` ms after midnight, `points` what the catalogue says of a metric beside its
+    interval, `people` the commands that are given, by ms after midnight.
+    """
+
+    says: str
+    rule: str
+    series: Mapping[str, str]
+    line: float | None = None
     step: int = MINUTE
+    start: int = 0
+    points: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    schedules: Mapping[str, Any] = field(default_factory=dict)
+    people: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def point(self) -> str:
+        """The rule's own."""
+        return f"{ASSET}/{next(iter(self.series))}"
+
+    def document(self) -> str:
+        """The rule as a file."""
+        lines = [f"applies_to: {{metric: {next(iter(self.series))}}}", *self.rule.splitlines()]
+        if "priority:" not in self.rule:
+            lines.append("priority: high")
+        return "rules:\n  - id: r\n" + "".join(f"    {line}\n" for line in lines)
+
+    def catalogue(self) -> Catalogue:
+        """A site with that asset."""
+        interval = {"interval": f"{self.step // MINUTE}min"}
+        points = {metric: {**interval, **self.points.get(metric, {})} for metric in self.series}
+        asset = {"id": ASSET, "type": "refrigerator", "area": "kitchen", "points": points}
+        site: dict[str, Any] = {"site": {"id": "docs", "commissioned_at": "2020-01-01T00:00:00Z"}}
+        site |= {"areas": [{"id": "kitchen"}], "assets": [asset]}
+        return load_catalogue(yaml.safe_dump(site | ({"schedules": self.schedules} if self.schedules else {})), "docs")
 
 
-STORIES = {
-    "limit": Story("condition: {above: 8, deadband: 0.5}, on_delay: 20min, off_delay: 5min",
-                   "4x10 9x8 4x10 9x30 6x20", 8),
-    "rate": Story("condition: {rate: {above: 6, per: 1h, over: 15min}}", "4x20 4+0.2x30 9.8x30"),
-    "stuck": Story("condition: {stuck: {for: 20min}}", "4 4.3 3.9 4.2 4x34 4.3 4 4.2 3.9 4.1"),
-    "cumulative": Story("condition: {cumulative: {above: 8, longer_than: 10min, in: 1h}}",
-                        "9x4 5x10 9x4 5x10 9x8 5x50", 8),
-    "cooling": Story("condition: {cooling: {from: 60, stages: [{to: 21, within: 30min}]}}", "75x5 60-1x50 10x5", 21),
-    "reheating": Story("condition: {reheating: {from: 8, to: 70, within: 20min}}", "5x5 10+2x35", 70),
-    "duty": Story("condition: {duty: {on_above: 20, over: 30min, above: 0.8}}",
-                  "100x10 0x10 100x10 0x10 100x40 0x30", 20),
-    "mean": Story("condition: {mean: {above: 1000, over: 15min}}", "500x20 5000x2 500x30", 1000),
-    "short-cycles": Story("condition: {short_cycles: {on_above: 20, shorter_than: 3min, count: 3, in: 30min}}",
-                          "0x5 100x2 0x5 100x2 0x5 100x2 0x40", 20),
-    "state": Story("condition: {state: 1}, on_delay: 5min", "0x10 1x3 0x10 1x15 0x10"),
-    "defrost-endless": Story("condition: {defrost_endless: {longer_than: 40min}}",
-                             "-18x40 -16+1x16 -1x50 -3-1x15 -18x10"),
-    "baseline": Story("condition: {baseline: {above_percent: 40, of: hour_of_week}}",
-                      "200x8 2000x10 200x6 " * 15 + "200x8 2000x10 200x2 1200x3 200x4", step=HOUR),
-    "base-load": Story("condition: {base_load: {above: 300}}",
-                       "200x8 2000x10 200x14 2000x10 350x14 2000x10 350x6 200x8 2000x10 200x14 2000x10 200x7",
-                       300, HOUR),
-    "mask": Story("condition: {above: 8}, on_delay: 5min, mask: {when: {above: 12}}", "5x10 9x3 14x10 9x10 5x10", 8),
-}  # fmt: skip
+class Row(NamedTuple):
+    """A reading of a metric; the value is None where it is bad."""
+
+    metric: str
+    time: int
+    value: float | None
 
 
-def pictures_list() -> Iterator[str]:
-    """The pictures for the page, each under the lines of its rule."""
-    for name, story in STORIES.items():
-        yield f"`{story.lines}`"
-        yield ""
-        yield f"![{name}: value over time, where it is raised and cleared](images/rule-{name}.svg)"
-        yield ""
+class Told(NamedTuple):
+    """The readings, what was said of them, and from when to when the engine knew nothing; times in UTC ms."""
+
+    rows: list[Row]
+    said: list[Transition]
+    unknown: list[tuple[int, int]]
+    start: int
+    end: int
 
 
-def told(story: Story) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The readings and what the engine says of them, both by minute (or hour)."""
-    engine = Engine("docs")
-    rule = f"rules: [{{id: r, applies_to: {{metric: m}}, {story.lines}, priority: high}}]"
-    engine.set_rules(None, load_rules(rule, "docs"), START)
-    samples = [sample.value for sample in parse_series(story.values) if sample is not None]
-    rows = [Reading("a/m", START + number * story.step, value) for number, value in enumerate(samples)]
-    end = rows[-1].time + 1
-    events = engine.feed(batch_of("docs", end, rows, agent="a", upto=end))
-    said = [
-        {"minute": (event.at - START) / story.step, "what": KINDS[event.kind.value]}
-        for event in events
-        if event.kind.value in KINDS
-    ]
-    return [{"minute": number, "value": value} for number, value in enumerate(samples)], said
-
-
-def spans(said: list[dict[str, Any]], last: float) -> list[dict[str, float]]:
-    """From when to when the alarm was active, to the end of the story at most."""
-    found: list[dict[str, float]] = []
-    for one in said:
-        if one["what"] == "raised":
-            found.append({"from": one["minute"], "to": last})
-        elif found:
-            found[-1]["to"] = one["minute"]
+def read_stories(text: str) -> dict[str, Story]:
+    """The stories by name; a key that is wrong is a TypeError."""
+    found = {}
+    for name, entry in yaml.safe_load(text).items():
+        times = {key: parse_duration(entry.pop(key)) for key in ("step", "start") if key in entry}
+        people = {parse_duration(at): command for at, command in entry.pop("people", {}).items()}
+        found[name] = Story(**{**entry, "rule": entry["rule"].strip(), "says": entry["says"].strip()}, **times,
+                            people=people)  # fmt: skip
     return found
 
 
+STORIES = read_stories((DOCS / "rule_stories.yaml").read_text(encoding="utf-8"))
+
+
+def pictures_list() -> Iterator[str]:
+    """The pictures for the page, each under its story and the lines of its rule."""
+    for name, story in STORIES.items():
+        yield from (story.says, "", "```", story.rule, "```", "")
+        yield from (f"![{name}: values over time, and what the rule says of them](images/rule-{name}.svg)", "")
+
+
+def tell(story: Story) -> Told:
+    """The readings through the engine moment by moment, each arriving in its own moment."""
+    catalogue = story.catalogue()
+    rows = list(_rows(story, catalogue))
+    start = MIDNIGHT + story.start
+    end = max(row.time for row in rows) + story.step
+    engine = Engine(catalogue.site, prefilter=False)
+    events = engine.set_rules(catalogue, load_rules(story.document(), "docs"), start)
+    unknown: list[tuple[int, int]] = []
+    for now in range(start, end, story.step):
+        readings = [_reading(row) for row in rows if row.time == now]
+        events += engine.feed(batch_of(catalogue.site, now, readings, agent="edge", upto=now + 1))
+        if not _known(engine, now):
+            before = unknown.pop()[0] if unknown and unknown[-1][1] == now else now
+            unknown.append((before, now + story.step))
+    return Told(rows, list(_lived(story, events)), unknown, start, end)
+
+
+def _rows(story: Story, catalogue: Catalogue) -> Iterator[Row]:
+    for metric, notation in story.series.items():
+        states = catalogue.by_name[f"{ASSET}/{metric}"].states
+        for number, sample in enumerate(parse_series(notation)):
+            if sample is not None:
+                value = None if sample.bad else float(states[sample.text]) if sample.text else sample.value
+                yield Row(metric, MIDNIGHT + story.start + number * story.step, value)
+
+
+def _reading(row: Row) -> Reading:
+    bad = row.value is None
+    return Reading(f"{ASSET}/{row.metric}", row.time, row.value if row.value is not None else float("nan"),
+                   Quality.BAD if bad else Quality.GOOD)  # fmt: skip
+
+
+def _known(engine: Engine, now: int) -> bool:
+    """Whether the engine knows at that moment what the rule asks: no hole, no mask, enough seen."""
+    for tracks in engine.table.tracks:
+        for track in tracks:
+            condition = track.condition
+            if isinstance(condition, Derived):
+                return condition.running.value == condition.running.value
+            return now < condition.edge
+    return True  # silence is judged by arrival
+
+
+def _lived(story: Story, events: list[AlarmEvent]) -> Iterator[Transition]:
+    """What the engine and the people say, through the lifecycle."""
+    alarm = Alarm("docs", AlarmKey("r", story.point))
+    for at, command in story.people.items():
+        moment = MIDNIGHT + at
+        events.append(AlarmEvent(EventKind(command), alarm.key, Reason.BY_PERSON, moment, moment, by="cook"))
+    for event in sorted(events, key=lambda one: one.at):
+        alarm, transition = apply(alarm, event)
+        yield transition
+
+
+def spans(told: Told) -> list[tuple[int, int, str]]:
+    """From when to when the alarm was active (its priority) or latched, to the end of the story at most."""
+    found: list[tuple[int, int, str]] = []
+    begun, band = 0, ""
+    for one in told.said:
+        if band:
+            found.append((begun, one.at, band))
+        begun, band = one.at, "latched" if one.target in LATCHED else ""
+        if one.target in ACTIVE_STATES and one.priority is not None:
+            band = one.priority.value
+    return [*found, (begun, told.end, band)] if band else found
+
+
+class _Drawing:
+    """One story as a Vega-Lite document: a panel a point, one time axis under all of them."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.told = tell(story)
+        self.by_hours = not story.start and self.told.end - self.told.start > IN_HOURS
+        self.domain = [self.place(self.told.start), self.place(self.told.end)]
+
+    def place(self, at: int) -> float:
+        """Where it stands on the time axis."""
+        return round((at - MIDNIGHT) / (HOUR if self.by_hours else MINUTE), 3)
+
+    def x(self, axis: bool) -> dict[str, Any]:
+        """The time axis, drawn or not: all layers of a panel must agree."""
+        drawn: dict[str, Any] = {"title": "hour" if self.by_hours else "minute", "grid": False}
+        if self.story.start:
+            drawn |= {"title": "time of day", "values": list(range(0, 24 * 60, HALF_HOUR)), "labelExpr": TIME_OF_DAY}
+        scale = {"domain": self.domain, "nice": False}
+        return {"field": "x", "type": "quantitative", "scale": scale, "axis": drawn if axis else None}
+
+    def document(self) -> dict[str, Any]:
+        """The whole picture."""
+        metrics = list(self.story.series)
+        panels = [self.panel(metric, metric == metrics[-1]) for metric in metrics]
+        panels[0]["layer"] += self.labels()
+        config = {"aria": False, "view": {"stroke": "#bbbbbb"}, "axis": {"titleFontWeight": "normal"}}
+        return {"background": "white", "vconcat": panels, "spacing": 8, "bounds": "flush", "config": config}
+
+    def panel(self, metric: str, last: bool) -> dict[str, Any]:
+        """The values of one point over the bands of the alarm."""
+        first = metric == next(iter(self.story.series))
+        bands = [(*span, "unknown") for span in self.told.unknown] + spans(self.told)
+        x, height = self.x(last), HEIGHT if first else LOWER_HEIGHT
+        layers = [self.band(x, *band) for band in bands]
+        layers += [self.line(x, metric), self.crosses(x, metric, height)]
+        if first and self.story.line is not None:
+            dashed = {"type": "rule", "strokeDash": [4, 3], "color": "#666666"}
+            layers.append(self.layer([{"y": self.story.line}], dashed, y={"field": "y", "type": "quantitative"}))
+        for one in self.told.said:
+            mark = {"type": "rule", "strokeWidth": 1.5, "color": COLOURS[WORDS[one.event]]}
+            layers.append(self.layer([{"x": self.place(one.at)}], mark, x=x))
+        return {"width": WIDTH, "height": height, "layer": layers}
+
+    def layer(self, values: list[dict[str, Any]], mark: dict[str, Any], **encoding: object) -> dict[str, Any]:
+        """One layer with its own data."""
+        return {"data": {"values": values}, "mark": mark, "encoding": encoding}
+
+    def band(self, x: dict[str, Any], begin: int, end: int, colour: str) -> dict[str, Any]:
+        """A coloured stretch of time."""
+        values = [{"x": self.place(begin), "x2": self.place(end)}]
+        return self.layer(values, {"type": "rect", "color": BANDS[colour]}, x=x, x2={"field": "x2"})
+
+    def line(self, x: dict[str, Any], metric: str) -> dict[str, Any]:
+        """The good readings, each in force for one step or until the next; a hole where there is none."""
+        values: list[dict[str, Any]] = []
+        piece, after = 0, 0
+        for row in self.told.rows:
+            if row.metric != metric or row.value is None:
+                continue
+            if values and row.time != after:
+                values.append({"x": self.place(after), "y": values[-1]["y"], "piece": piece})
+                piece += 1
+            values.append({"x": self.place(row.time), "y": row.value, "piece": piece})
+            after = row.time + self.story.step
+        values.append({"x": self.place(after), "y": values[-1]["y"], "piece": piece})
+        states = self.story.catalogue().by_name[f"{ASSET}/{metric}"].states
+        y: dict[str, Any] = {"field": "y", "type": "quantitative", "scale": {"zero": False, "padding": 5}}
+        y["axis"] = {"title": metric, "tickCount": 4 if len(self.story.series) == 1 else 3, "titleX": -44}
+        if states:
+            named = " : ".join(f"datum.value == {number} ? '{name}'" for name, number in states.items())
+            y["axis"] |= {"values": list(states.values()), "labelExpr": f"{named} : ''"}
+        mark = {"type": "line", "interpolate": "step-after", "color": "#1f4e79", "strokeWidth": 1.5}
+        return self.layer(values, mark, x=x, y=y, detail={"field": "piece", "type": "nominal"})
+
+    def crosses(self, x: dict[str, Any], metric: str, height: int) -> dict[str, Any]:
+        """A cross at the foot for each bad reading."""
+        bad = [{"x": self.place(row.time)} for row in self.told.rows if row.metric == metric and row.value is None]
+        mark = {"type": "text", "text": "×", "color": "#b42318", "fontSize": 9}
+        return self.layer(bad, mark, x=x, y={"value": height - 5})
+
+    def labels(self) -> list[dict[str, Any]]:
+        """What was said, above the first panel, on as many lines as keep the words apart."""
+        several = len({one.level for one in self.told.said}) > 1
+        ends: list[float] = []  # of each line's last label, in pixels
+        layers = []
+        for one in self.told.said:
+            word = WORDS[one.event]
+            text = f"{word}: {one.priority}" if several and one.event is not EventKind.CLEAR else word
+            at = WIDTH * (self.place(one.at) - self.domain[0]) / (self.domain[1] - self.domain[0])
+            left = min(at - 2, WIDTH - LETTER * len(text))
+            line = next((number for number, end in enumerate(ends) if end < left), len(ends))
+            ends[line : line + 1] = [left + LETTER * (len(text) + 1)]
+            mark = {"type": "text", "text": text, "align": "left", "color": COLOURS[word], "fontSize": 11}
+            layers.append(self.layer([{}], mark, x={"value": left}, y={"value": -8 - LABEL_LINE * line}))
+        return layers
+
+
 def picture(story: Story) -> dict[str, Any]:
-    """The story as a Vega-Lite document: value over minutes, the limit, when the alarm was active, raise and clear."""
-    rows, said = told(story)
-    title = "hour" if story.step == HOUR else "minute"
-    x = {"field": "minute", "type": "quantitative", "title": title}
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": spans(said, rows[-1]["minute"])},
-            "mark": {"type": "rect", "color": "#f7d4d0"},
-            "encoding": {"x": {**x, "field": "from"}, "x2": {"field": "to"}},
-        },
-        {
-            "data": {"values": rows},
-            "mark": {"type": "line", "interpolate": "step-after", "color": "#1f4e79"},
-            "encoding": {"x": x, "y": {"field": "value", "type": "quantitative", "title": None}},
-        },
-        {
-            "data": {"values": said},
-            "mark": {"type": "rule", "strokeWidth": 2},
-            "encoding": {"x": x, "color": {
-                "field": "what", "type": "nominal", "title": None,
-                "scale": {"domain": ["raised", "cleared"], "range": ["#b42318", "#1a7f37"]}}},
-        },
-    ]  # fmt: skip
-    if story.limit is not None:
-        layers.append({
-            "data": {"values": [{"limit": story.limit}]},
-            "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#666666"},
-            "encoding": {"y": {"field": "limit", "type": "quantitative"}},
-        })  # fmt: skip
-    return {"width": 480, "height": 110, "background": "white", "layer": layers}
+    """The story as a Vega-Lite document."""
+    return _Drawing(story).document()
 
 
 def draw(folder: Path = IMAGES) -> None:

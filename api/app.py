@@ -16,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import excursion_routes, models, pages, problems, routes, rule_edit_pages, rule_pages
+from api import coverage_routes, excursion_routes, models, pages, problems, routes, rule_edit_pages, rule_pages
 from api.health import readiness
 from api.incidents import IncidentDesk
 from api.knowledge import Knowledge
@@ -75,6 +75,7 @@ def create_app(console: Console, series: SeriesStore, *, clock: Callable[[], int
     rule_pages.install(app, drawn, incidents, desk)
     rule_edit_pages.install(app, drawn, desk, book)
     excursion_routes.install(app, drawn)
+    coverage_routes.install(app, drawn)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(_Counted, metrics=metrics)
     app.add_middleware(Guard, hosts=settings.hosts)

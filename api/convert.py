@@ -3,7 +3,6 @@
 import base64
 import json
 import math
-from collections.abc import Sequence
 
 from api import models
 from api.board import AssetStanding, stale_after
@@ -277,8 +276,3 @@ def document(raw: str) -> dict[str, object] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def gaps_of(point_name: str, agent_name: str | None, found: Sequence[Gap]) -> list[Gap]:
-    """The gap records that concern the point: it is named, or all points of its agent are meant."""
-    return [one for one in found if point_name in one.points or (not one.points and one.agent == agent_name)]

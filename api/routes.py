@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from api import command_routes, convert, excursion_routes, incident_routes, models, rule_routes
+from api import command_routes, convert, coverage_routes, excursion_routes, incident_routes, models, rule_routes
 from api import parameters as given
 from api.incidents import IncidentDesk
 from api.live import Feed, resume_id
@@ -37,6 +37,7 @@ def router(operations: Operations, feed: Feed, desk: RuleDesk, incidents: Incide
     rule_routes.add(routes, operations, desk, book)
     incident_routes.add(routes, operations, incidents)
     excursion_routes.add(routes, operations)
+    coverage_routes.add(routes, operations)
     _letters(routes, operations)
     _plumbing(routes, operations)
     _events(routes, feed)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate", "simulate"),
     "backtest": ("backtest", "backtest"),
     "quality": ("quality", "quality"),
+    "coverage": ("coverage", "coverage"),
     "bench": ("bench", "bench"),
     "alarmbench": ("alarmbench", "alarmbench"),
     "backup": ("backup", "backup"),

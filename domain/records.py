@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+import numpy as np
+
 from domain.alarms import AlarmEvent, AlarmState, OverlayKind, Priority, Transition
 from domain.batch import Float64s, Gap, Int64s, ReadingBatch
 from domain.readings import Quality
@@ -231,14 +233,20 @@ class TransitionFilter:
     end: int | None = None
 
 
+def _nothing() -> Int64s:
+    return np.empty(0, np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Readings of one point in ascending time: columns of equal length."""
+    """Readings of one point in ascending time: columns of equal length. `received` (UTC ms) is when ingest took each;
+    empty where nobody says."""
 
     time: Int64s
     value: Float64s
     quality: tuple[Quality, ...]
     texts: dict[int, str] = field(default_factory=dict)
+    received: Int64s = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ INSERT_MOVED = "INSERT INTO moved (point, time, asked, quality) VALUES (?, ?, ?,
 ADD_COUNT = "INSERT INTO counts (site, rows) VALUES (?, ?) ON CONFLICT (site) DO UPDATE SET rows = rows + excluded.rows"
 COUNT = "SELECT rows FROM counts WHERE site = ?"
 
-READ = """SELECT time, value, quality, text FROM readings
+READ = """SELECT time, value, quality, text, received FROM readings
     WHERE point = ? AND time >= ? AND time < ? ORDER BY time LIMIT ?"""
 WINDOW = """
     WITH windows AS (

@@ -79,6 +79,7 @@ class SqliteSeriesStore:
             np.array([row[1] for row in rows], np.float64),
             tuple(_QUALITY[row[2]] for row in rows),
             {index: row[3] for index, row in enumerate(rows) if row[3]},
+            np.array([row[4] for row in rows], np.int64),
         )
 
     def window(self, site: str, point: str, start: int, end: int, step: int) -> Windows:

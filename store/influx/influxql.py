@@ -49,7 +49,7 @@ def show_measurements() -> str:
 def readings(metric: str, site: str, point: str, start: int, end: int, limit: int) -> str:
     """One point's rows in ascending time."""
     return (
-        f'SELECT "value", "quality", "text" FROM {name(metric)} WHERE {_at(site, (point,))} '
+        f'SELECT "value", "quality", "text", "received" FROM {name(metric)} WHERE {_at(site, (point,))} '
         f"AND {between(start, end)} ORDER BY time ASC LIMIT {limit}"
     )
 

@@ -109,7 +109,7 @@ class InfluxSeriesStore:
         while start < end and wanted != 0 and metric:
             size = PAGE if wanted is None else min(PAGE, wanted)
             tables = self._connection.query(influxql.readings(metric, site, point, start, end, size))
-            page = [row for table in tables for row in table.rows("time", "value", "quality", "text")]
+            page = [row for table in tables for row in table.rows("time", "value", "quality", "text", "received")]
             # A row whose fields are still being written is not there yet.
             rows += [row for row in page if row[2] is not None and (row[1] is not None or row[2] == QualityCode.BAD)]
             if len(page) < size:
@@ -121,6 +121,7 @@ class InfluxSeriesStore:
             np.array([row[1] for row in rows], np.float64),
             tuple(_QUALITY[int(row[2] or 0)] for row in rows),
             {index: str(row[3]) for index, row in enumerate(rows) if row[3]},
+            np.array([int(row[4] or 0) for row in rows], np.int64),
         )
 
     def window(self, site: str, point: str, start: int, end: int, step: int) -> Windows:

@@ -95,6 +95,13 @@ def test_reading_takes_the_start_and_leaves_the_end_and_a_limit_gives_the_earlie
     assert store.read("school", FRIDGE, T0 + 5000, T0 + 2000).value.tolist() == []
 
 
+def test_when_each_reading_was_received_first_is_read_back(store: SeriesStore) -> None:
+    store.append(batch(reading(0, 4.0), reading(60_000, 4.5), received=T0 + 61_000))
+    store.append(batch(reading(0, 4.0), reading(30_000, 4.2), received=T0 + 3_600_000))
+    assert store.read("school", FRIDGE, 0, T0 * 2).received.tolist() == [T0 + 61_000, T0 + 3_600_000, T0 + 61_000]
+    assert store.read("school", FRIDGE, 0, 1).received.tolist() == []
+
+
 def test_a_bad_reading_keeps_its_raw_text_and_has_no_value(store: SeriesStore) -> None:
     result(store, reading(0, NAN, quality=Quality.BAD, text="85"), reading(1000, 4.0))
     ((_, value, quality, text), good) = rows(store)

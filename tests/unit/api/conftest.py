@@ -265,6 +265,7 @@ class FakeSeries:
 
     rows: dict[tuple[str, str], list[tuple[int, float, Quality, str]]] = field(default_factory=dict)
     gap_rows: list[Gap] = field(default_factory=list)
+    late: dict[tuple[str, int], int] = field(default_factory=dict)  # by point and time: ms until it was received
 
     def put(self, point: str, *readings: tuple[int, float], site: str = "school") -> None:
         kept = self.rows.setdefault((site, point), [])
@@ -283,6 +284,7 @@ class FakeSeries:
             np.array([row[1] for row in found], np.float64),
             tuple(row[2] for row in found),
             {number: row[3] for number, row in enumerate(found) if row[3]},
+            np.array([row[0] + self.late.get((point, row[0]), 200) for row in found], np.int64),
         )
 
     def window(self, site: str, point: str, start: int, end: int, step: int) -> Windows:

@@ -30,6 +30,7 @@ def test_every_route_of_the_docs_exists(bench: Any) -> None:
     pages = {"GET /", "GET /assets/{asset}", "GET /alarms", "GET /alarms/{rule}/{asset}/{metric}",
              "POST /alarms/{rule}/{asset}/{metric}/…", "POST /assets/{asset}/…",
              "GET /charts/{asset}/{metric}", "GET /openapi.json", "GET /excursions", "GET /excursions/{number}",
+             "GET /coverage",
              "POST /excursions/{number}/decisions", "GET /rules", "GET /rules/{rule}", "POST /rules/{rule}/…",
              "GET /rule-new", "POST /rule-new/…", "GET /rule-revisions", "GET /rule-revisions/{number}",
              "POST /rule-revisions/{number}/…"}  # fmt: skip

@@ -6,22 +6,17 @@ percentile (which needs all readings). Judged when a day is over; a day counts w
 
 from collections import defaultdict
 
-from domain.times import DAY, HOUR
+from domain.times import DAY
 from rules.signals.base import UNKNOWN_VALUE, Running
-from rules.signals.metered import FINE, Metered, Remembering, day_of, hour_at
+from rules.signals.metered import ByHour, RememberingHours, day_of
 
 ENOUGH_HOURS = 16  # of a day
 
 
-class BaseLoad(Metered, frozen=True, array_like=True, tag=True):
+class BaseLoad(ByHour, frozen=True, array_like=True, tag=True):
     """W: the mean over the last `days` local days of each day's lowest hourly mean."""
 
     days: int = 1
-
-    @property
-    def lookback(self) -> int:
-        """The hour of a late reading and the one before: what lies further back is remembered."""
-        return 2 * HOUR
 
     @property
     def memory(self) -> int:
@@ -33,21 +28,15 @@ class BaseLoad(Metered, frozen=True, array_like=True, tag=True):
         return _BaseLoad(self, gap)
 
 
-class _BaseLoad(Remembering):
+class _BaseLoad(RememberingHours):
     """An entry: start (UTC ms), local day, mean power (W)."""
 
     def __init__(self, what: BaseLoad, gap: int | None) -> None:
-        super().__init__(what.zone, what.counter, gap)
+        super().__init__(what, gap)
         self.what = what
 
-    def horizon(self) -> int:
-        return self.what.memory
-
-    def period(self, at: int) -> tuple[int, int]:
-        return hour_at(self.zone, at)
-
     def entry(self) -> tuple[float, ...]:
-        return self.start, day_of(self.zone, self.start), self.energy / (self.known * FINE)
+        return self.start, day_of(self.zone, self.start), self.mean()
 
     def derive(self) -> float:
         today = day_of(self.zone, self.start)

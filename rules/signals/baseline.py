@@ -12,25 +12,20 @@ from zoneinfo import ZoneInfo
 from domain.calendar import Schedule
 from domain.times import DAY, HOUR
 from rules.signals.base import UNKNOWN_VALUE, Running
-from rules.signals.metered import FINE, Metered, Remembering, day_of, hour_at
+from rules.signals.metered import ByHour, RememberingHours, day_of
 
 LEAST_WEEKS = 2  # seen of an hour of the week before it has a usual
 CLOCK = 2 * HOUR  # the same local hour of other weeks is a clock change away at most
 WEEK = 7 * DAY
 
 
-class Baseline(Metered, frozen=True, array_like=True, tag=True):
+class Baseline(ByHour, frozen=True, array_like=True, tag=True):
     """Percent above the mean of the same hours of the last `weeks` weeks, over the last `hours` complete hours."""
 
     weeks: int = 4
     hours: int = 1
     like: str = ""  # the schedule whose calendar says which days are ordinary
     schedule: Schedule | None = None
-
-    @property
-    def lookback(self) -> int:
-        """The hour of a late reading and the one before: what lies further back is remembered."""
-        return 2 * HOUR
 
     @property
     def memory(self) -> int:
@@ -42,21 +37,15 @@ class Baseline(Metered, frozen=True, array_like=True, tag=True):
         return _Baseline(self, gap)
 
 
-class _Baseline(Remembering):
+class _Baseline(RememberingHours):
     """An entry: start (UTC ms), hour of the week, mean power (W)."""
 
     def __init__(self, what: Baseline, gap: int | None) -> None:
-        super().__init__(what.zone, what.counter, gap)
+        super().__init__(what, gap)
         self.what = what
 
-    def horizon(self) -> int:
-        return self.what.memory
-
-    def period(self, at: int) -> tuple[int, int]:
-        return hour_at(self.zone, at)
-
     def entry(self) -> tuple[float, ...]:
-        return self.start, self._hour_of_week(), self.energy / (self.known * FINE)
+        return self.start, self._hour_of_week(), self.mean()
 
     def _turn(self, at: int) -> None:
         if at >= self.until > 0 and not self._ordinary():

@@ -42,10 +42,11 @@ class Remembering(Running):
         "entries", "start", "until", "energy", "apart", "known", "since", "weight", "figure",
     )  # fmt: skip
 
-    def __init__(self, zone: str, counter: bool, gap: int | None) -> None:
+    def __init__(self, what: Metered, gap: int | None) -> None:
         super().__init__(gap)
-        self.zone = zone
-        self.counter = counter
+        self.zone = what.zone
+        self.counter = what.counter
+        self.oldest = what.memory + LATEST  # how far before the present period (ms) an entry is kept
         self.entries: deque[tuple[float, ...]] = deque()
         self.start = self.until = -NEVER  # the present period
         self.energy = self.apart = self.known = 0  # of it: all, what is set apart (by the signal), known ms
@@ -64,10 +65,6 @@ class Remembering(Running):
     @abstractmethod
     def derive(self) -> float:
         """The figure for the present period, from the entries alone."""
-
-    @abstractmethod
-    def horizon(self) -> int:
-        """How far back (ms) the figure looks."""
 
     def set_apart(self, start: int, end: int, energy: int) -> int:
         """How much of that piece's energy is to be set apart."""
@@ -167,9 +164,30 @@ class Remembering(Running):
             self.entries.append(self.entry())
         self.start, self.until = self.period(at)
         self.energy = self.apart = self.known = 0
-        while self.entries and self.entries[0][0] < self.start - self.horizon() - LATEST:
+        while self.entries and self.entries[0][0] < self.start - self.oldest:
             self.entries.popleft()
         self.figure = self.derive()
+
+
+class ByHour(Metered, frozen=True, array_like=True, tag=True):
+    """What is remembered by the local hour."""
+
+    @property
+    def lookback(self) -> int:
+        """The hour of a late reading and the one before: what lies further back is remembered."""
+        return 2 * HOUR
+
+
+class RememberingHours(Remembering):
+    """An entry begins with its start (UTC ms) and ends with its mean power (W)."""
+
+    def period(self, at: int) -> tuple[int, int]:
+        """The local hour (UTC ms) that contains that moment."""
+        return hour_at(self.zone, at)
+
+    def mean(self) -> float:
+        """The mean power (W) of the present hour, of which something must be known."""
+        return self.energy / (self.known * FINE)
 
 
 @lru_cache(maxsize=4_096)

@@ -40,13 +40,10 @@ class _OutOfHours(Remembering):
 
     def __init__(self, what: OutOfHours, gap: int | None) -> None:
         assert what.schedule is not None
-        super().__init__(what.zone, what.counter, gap)
+        super().__init__(what, gap)
         self.what = what
         self.schedule = what.schedule
         self.inside, self.looked, self.until_change = False, 0, 0  # within the hours from when until when
-
-    def horizon(self) -> int:
-        return self.what.memory
 
     def period(self, at: int) -> tuple[int, int]:
         return day_at(self.zone, at)

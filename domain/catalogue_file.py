@@ -11,7 +11,6 @@ from domain.calendar_file import read_schedules
 from domain.catalogue import ASSET_TYPES, Area, Asset, Catalogue, Label, Point
 from domain.documents import Node, load_document
 from domain.ids import check_id
-from domain.times import parse_time
 from domain.units import CANONICAL, Quantity, Unit, unit_of
 
 # The quantity that a metric's name implies when the file names no unit.
@@ -188,7 +187,4 @@ def _timezone(node: Node | None) -> str:
 def _commissioned(node: Node | None) -> int | None:
     if node is None or node.scalar() is None:
         return None
-    try:
-        return parse_time(node.text())
-    except ValueError as error:
-        raise node.error(str(error)) from None
+    return node.moment()

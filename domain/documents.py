@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from domain.errors import InputError, Place
-from domain.times import parse_duration
+from domain.times import parse_duration, parse_time
 
 Scalar = str | int | float | bool | None
 
@@ -141,6 +141,22 @@ class Node:
             return parse_duration(value if isinstance(value, int | float | str) else str(self._raw.value))
         except ValueError as error:
             raise self.error(str(error)) from None
+
+    def moment(self, start: int | None = None) -> int:
+        """UTC ms of an RFC 3339 time or of epoch milliseconds; with a `start` (UTC ms) also of `30min` after it."""
+        text = self.text()
+        try:
+            return parse_time(text)
+        except ValueError as error:
+            if start is None:
+                raise self.error(str(error)) from None
+        try:
+            return start + parse_duration(text)
+        except ValueError:
+            raise self.error(
+                f"{text!r} is neither a time after the start nor a moment",
+                "write 30min, 1d6h, or 2026-03-01T08:30:00Z",
+            ) from None
 
     def texts(self) -> tuple[str, ...]:
         """A text or a list of texts, as a tuple."""

@@ -15,7 +15,7 @@ from domain.catalogue_file import load_catalogue
 from domain.documents import Node, load_document
 from domain.ids import check_id, parse_point
 from domain.readings import QualityCode
-from domain.times import MINUTE, parse_duration, parse_time
+from domain.times import MINUTE
 from rules.loading import load_documents
 from rules.model import RuleSet
 from rules.readings_csv import ReadingRows
@@ -78,7 +78,7 @@ def _case(node: Node, rules: RuleSet, catalogue: Catalogue | None) -> Case:
     parts = node.fields(("name", "series"), ("start", "interval", "until", "transitions", "active"))
     if "transitions" not in parts and "active" not in parts:
         raise node.error("nothing is expected", "add transitions or active; 'transitions: []' expects silence")
-    start = _moment(parts["start"]) if "start" in parts else START
+    start = parts["start"].moment() if "start" in parts else START
     interval = _interval(parts["interval"]) if "interval" in parts else MINUTE
     rows = _rows(parts["series"], start, interval, catalogue)
     newest = int(rows.time.max()) if len(rows) else start
@@ -91,7 +91,7 @@ def _case(node: Node, rules: RuleSet, catalogue: Catalogue | None) -> Case:
         catalogue,
         rows,
         start,
-        _time(parts["until"], start) if "until" in parts else newest,
+        parts["until"].moment(start) if "until" in parts else newest,
         transitions,
         tuple(_standing(item, start, rules) for item in parts["active"].items()) if "active" in parts else (),
     )
@@ -107,9 +107,9 @@ def _rows(node: Node, start: int, interval: int, catalogue: Catalogue | None) ->
         if catalogue is not None and name not in catalogue.by_name:
             raise parts["point"].error(f"{catalogue.site} has no point {name}", "name a point of the site's file")
         number = points.setdefault(name, len(points))
-        time = _time(parts["from"], start) if "from" in parts else start
+        time = parts["from"].moment(start) if "from" in parts else start
         step = _interval(parts["interval"]) if "interval" in parts else interval
-        arrives = _time(parts["arrives"], start) if "arrives" in parts else None
+        arrives = parts["arrives"].moment(start) if "arrives" in parts else None
         states = catalogue.by_name[name].states if catalogue else {}
         for sample in _samples(parts["values"]):
             if sample is not None:
@@ -150,7 +150,7 @@ def _value(sample: Sample, states: Mapping[str, int], node: Node) -> tuple[float
 def _wanted(node: Node, start: int, rules: RuleSet) -> Wanted:
     parts = node.fields(("at", "rule", "to"), ("point", "from", "reason", "priority", "value"))
     return Wanted(
-        _time(parts["at"], start),
+        parts["at"].moment(start),
         _rule(parts["rule"], rules),
         AlarmState(parts["to"].text(one_of=tuple(AlarmState))),
         _point(parts["point"]) if "point" in parts else None,
@@ -171,7 +171,7 @@ def _standing(node: Node, start: int, rules: RuleSet) -> tuple[int, tuple[Standi
         entry = item.fields(("rule",), ("point", "priority"))
         point = _point(entry["point"]) if "point" in entry else None
         found.append(Standing(_rule(entry["rule"], rules), point, _priority(entry.get("priority"))))
-    return _time(parts["at"], start), tuple(found)
+    return parts["at"].moment(start), tuple(found)
 
 
 def _rule(node: Node, rules: RuleSet) -> str:
@@ -194,25 +194,3 @@ def _interval(node: Node) -> int:
     if interval <= 0:
         raise node.error("the interval must be longer than zero", "write for example 1min")
     return interval
-
-
-def _moment(node: Node) -> int:
-    try:
-        return parse_time(node.text())
-    except ValueError as error:
-        raise node.error(str(error)) from None
-
-
-def _time(node: Node, start: int) -> int:
-    """A moment, or a time after the test's start."""
-    text = node.text()
-    try:
-        return start + parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise node.error(
-            f"{text!r} is neither a time after the start nor a moment", "write 30min, or 2026-03-01T08:30:00Z"
-        ) from None

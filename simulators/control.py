@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from domain.catalogue import Catalogue
 from domain.documents import Node, load_document
 from domain.errors import InputError
-from domain.times import HOUR, parse_time
+from domain.times import HOUR
 from simulators.crossing import solve_crossing
 from simulators.effects import Hold
 from simulators.faults import Fault, Target, fault_head, make_fault, read_fault
@@ -40,7 +40,7 @@ class Control:
 def read_control(text: str, file: str, catalogue: Catalogue, hold_at: int) -> Control:
     """What the file says; `hold_at` (UTC ms) is what offsets count from. InputError says file, line and remedy."""
     root = load_document(text, file).fields(("live_at",), ("faults",))
-    live_at = _moment(root["live_at"])
+    live_at = root["live_at"].moment()
     if live_at < hold_at:
         raise root["live_at"].error("it lies before the moment of holding", "give a later moment")
     faults: list[Fault] = []
@@ -67,7 +67,7 @@ def apply_control(simulation: Simulation, control: Control) -> None:
 def _crossing(node: Node, catalogue: Catalogue, number: int) -> Crossing:
     kind, spec, parts = fault_head(node, "crosses")
     wish = parts["crosses"].fields(("above", "at"))
-    at = _moment(wish["at"])
+    at = wish["at"].moment()
     end = at + (parts["duration"].duration() if "duration" in parts else CROSSING_LASTS)
     if spec.target is not Target.ASSET or not set(spec.types) <= set(COOLED):
         raise _not_cooling(node, kind)
@@ -80,10 +80,3 @@ def _crossing(node: Node, catalogue: Catalogue, number: int) -> Crossing:
 
 def _not_cooling(node: Node, kind: str) -> InputError:
     return node.error(f"{kind} does not make an asset's air cross a limit", "use compressor_failure")
-
-
-def _moment(node: Node) -> int:
-    try:
-        return parse_time(node.text())
-    except ValueError as error:
-        raise node.error(str(error), "write epoch milliseconds or RFC 3339") from None

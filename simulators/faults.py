@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from domain.catalogue import Catalogue
 from domain.documents import Node
-from domain.times import DAY, iso, parse_duration, parse_time
+from domain.times import DAY, iso
 from simulators.parameters import COOLED, DEFROSTED, DOORED, METERS
 
 
@@ -161,7 +161,7 @@ def read_fault(node: Node, catalogue: Catalogue, start: int, number: int) -> Fau
     kind, spec, parts = fault_head(node)
     if "start" not in parts:
         raise node.error("'start' is missing", "add start: 1d6h (from the scenario's start) or a time")
-    begin = read_moment(parts["start"], start)
+    begin = parts["start"].moment(start)
     return make_fault(node, catalogue, kind, spec, parts, begin, _end(node, parts, begin, start), number)
 
 
@@ -193,29 +193,13 @@ def fault_head(node: Node, *further: str) -> tuple[FaultKind, FaultSpec, dict[st
     return kind, spec, node.fields(("kind", "target"), ("id", "start", "duration", "until", *spec.parameters, *further))
 
 
-def read_moment(node: Node, start: int) -> int:
-    """UTC ms of an offset from `start` (`1d6h`), an RFC 3339 time or epoch milliseconds."""
-    text = node.text()
-    try:
-        return start + parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise node.error(
-            f"{text!r} is no moment",
-            "write an offset from the scenario's start (1d6h) or a time (2026-03-02T08:00:00Z)",
-        ) from None
-
-
 def _end(node: Node, parts: Mapping[str, Node], begin: int, start: int) -> int:
     if "duration" in parts and "until" in parts:
         raise parts["until"].error("both duration and until are given", "leave one of them out")
     if "duration" in parts:
         end = begin + parts["duration"].duration()
     elif "until" in parts:
-        end = read_moment(parts["until"], start)
+        end = parts["until"].moment(start)
     else:
         raise node.error("the fault has no end", "add duration: 2h, or until: 1d8h")
     if end <= begin:

@@ -33,10 +33,7 @@ def load_scenario(text: str, file: str, catalogue: Catalogue, start: int | None 
     root = load_document(text, file).fields((), ("start", "missing", "faults"))
     begin = DEFAULT_START
     if "start" in root:
-        try:
-            begin = parse_time(root["start"].text())
-        except ValueError as error:
-            raise root["start"].error(str(error)) from None
+        begin = root["start"].moment()
     begin = begin if start is None else start
     missing = root["missing"].number() if "missing" in root else 0.0
     if not 0.0 <= missing < 1.0:

@@ -129,6 +129,16 @@ def test_a_document_of_another_shape_is_an_input_error(text: str) -> None:
         load_catalogue(text, "x.yaml")
 
 
+def test_a_moment_is_a_time_or_where_there_is_a_start_a_time_after_it() -> None:
+    text = "{t: 2026-03-01T08:30:00Z, e: 1772353800000, d: 1d6h, w: soon, n: 2026-03-01}"
+    fields = load_document(text, "x").entries()
+    assert fields["t"].moment() == fields["e"].moment() == fields["t"].moment(5) == 1_772_353_800_000
+    assert fields["d"].moment(1_000) == 1_000 + 30 * 3_600_000
+    for name, start, words in (("d", None, "neither RFC 3339"), ("w", 0, "a time after"), ("n", None, "zone")):
+        with pytest.raises(InputError, match=words):
+            fields[name].moment(start)
+
+
 def test_scalars_are_read_as_what_they_are() -> None:
     fields = load_document("{n: 5, f: 2.5, t: on, b: true, d: 30min, l: [a, b], one: a, nan: .nan}", "x").entries()
     assert fields["n"].integer() == 5

@@ -241,7 +241,7 @@ GOOD = "kind: compressor_failure, target: fridge, start: 1h"
         (f"{GOOD}, duration: 0s", "before it begins", "positive"),
         (f"{GOOD}, duration: 5", "not a duration", ""),
         (f"{GOOD}, duration: 1h, opening: 0.5", "unknown key 'opening'", ""),
-        ("kind: compressor_failure, target: fridge, start: soon, duration: 1h", "'soon' is no moment", "1d6h"),
+        ("kind: compressor_failure, target: fridge, start: soon, duration: 1h", "'soon' is neither", "1d6h"),
         ("kind: door_left_open, target: fridge, start: 1h, duration: 1h, opening: 2", "between 0.05 and 1", ""),
         ("kind: refrigerant_loss, target: fridge, start: 1h, duration: 1h, ramp: 90d", "ramp must lie", ""),
     ],

@@ -14,9 +14,9 @@ from rules.assign import plans_by_point
 from rules.condition import Change
 from rules.loading import load_documents
 from store.operational.store import OperationalStore
-from tests.faults.judge import Said
 from tests.faults.plan import SITE
 from tests.late_oracle import Oracle, Row, lived
+from tests.said import Said, said_of
 
 
 def expected_of_journal(operational: Path, rules: str, site: str) -> list[Said]:
@@ -44,14 +44,7 @@ def expected_of_journal(operational: Path, rules: str, site: str) -> list[Said]:
         store.close()
     if not after:
         raise ValueError("there is no journal")
-    return [
-        Said(
-            one.key.rule, one.key.point, one.source.value, one.target.value, one.reason.value,
-            "" if one.priority is None else one.priority.value, one.at,
-        )
-        for key, changes in said.items()
-        for one in lived(SITE, key, oracles[key].plan, changes)
-    ]  # fmt: skip
+    return [said_of(one) for key, changes in said.items() for one in lived(SITE, key, oracles[key].plan, changes)]
 
 
 def _feed(oracles: dict[AlarmKey, Oracle], said: dict[AlarmKey, list[Change]], batch: ReadingBatch) -> None:

@@ -25,6 +25,7 @@ from rules.readings_csv import ReadingRows
 from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
 from tests.faults.plan import SITE
+from tests.said import Said, said_of
 
 ALWAYS = (0, 1 << 62)
 MOVED_BY_AT_MOST = 20  # ms
@@ -38,18 +39,6 @@ class Fact(NamedTuple):
     time: int
     value: float | None
     quality: str
-
-
-class Said(NamedTuple):
-    """What of a transition must be the same as in an undisturbed run; `at` in UTC ms."""
-
-    rule: str
-    point: str
-    source: str
-    target: str
-    reason: str
-    priority: str
-    at: int
 
 
 @dataclass
@@ -127,13 +116,7 @@ def expected_transitions(rules: str, site: str, readings: Iterable[Fact]) -> lis
         if not any(isinstance(level.condition, NoData) for level in rule.levels)
     })  # fmt: skip
     outcome = backtest(valued, _columns(list(readings)), load_catalogue(site, "site.yaml"))
-    return [
-        Said(
-            one.key.rule, one.key.point, one.source.value, one.target.value, one.reason.value,
-            "" if one.priority is None else one.priority.value, one.at,
-        )
-        for one in outcome.transitions
-    ]  # fmt: skip
+    return [said_of(one) for one in outcome.transitions]
 
 
 def by_time(readings: Iterable[Fact]) -> list[Fact]:

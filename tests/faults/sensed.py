@@ -4,9 +4,10 @@ import time
 
 from tests.faults.context import Context, pause
 from tests.faults.installation import Installation
-from tests.faults.judge import Said, logged_transitions
+from tests.faults.judge import logged_transitions
 from tests.faults.processes import shifted_agent, wait_for
 from tests.faults.sensors import Sensors
+from tests.said import Said
 
 MANY = 150  # sensors, so that a small outbox is soon full
 STEP = 200  # ms between two cycles of the agent

@@ -27,7 +27,7 @@ from ingest.shares import presence
 from store.operational.store import OperationalStore
 from tests.broker import mosquitto_child
 from tests.installation import Command, real_stores
-from tests.scenarios.path import Said
+from tests.said import Said, said_of
 from tests.scenarios.school import replayed
 from tests.support import wait_until
 
@@ -141,13 +141,7 @@ class Installation:
 
     def said(self, site: str) -> list[Said]:
         rows = self.store.transitions(TransitionFilter(site), 100_000, newest_first=False)
-        return [
-            Said(
-                one.key.rule, one.key.point, one.source.value, one.target.value, one.reason.value,
-                one.priority.value if one.priority else "", one.at,
-            )
-            for one in rows
-        ]  # fmt: skip
+        return [said_of(one) for one in rows]
 
 
 def measurements(site: str) -> Iterator[tuple[int, str, float]]:

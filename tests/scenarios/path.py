@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from api.app import create_app
 from api.settings import ApiSettings
@@ -34,6 +34,7 @@ from ingest.settings import IngestSettings
 from ingest.site_session import SiteSession
 from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
+from tests.said import Said
 from tests.scenarios.broker import AgentLink, Broker, Fate, Packet
 from tests.scenarios.web import Web
 from wire.messages import ClockState, OnlineState, Status, encode_status
@@ -48,18 +49,6 @@ MOST_TURNS = 3_000
 OUTBOX_BYTES, OUTBOX_AGE = 200_000_000, 30 * DAY
 
 Row = tuple[str, int, float | None, str]
-
-
-class Said(NamedTuple):
-    """What of a transition must be the same live and in a backtest; `at` in UTC ms."""
-
-    rule: str
-    point: str
-    source: str
-    target: str
-    reason: str
-    priority: str
-    at: int
 
 
 class Clock:

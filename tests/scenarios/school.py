@@ -16,7 +16,8 @@ from rules.model import NoData, Rule, RuleSet
 from rules.readings_csv import ReadingRows
 from simulators.faults import Fault
 from simulators.simulation import Simulation
-from tests.scenarios.path import SCHOOL, Said
+from tests.said import Said, said_of
+from tests.scenarios.path import SCHOOL
 
 AGENTS = ("canteen", "plant")
 
@@ -83,13 +84,7 @@ def replayed(rules: Sequence[tuple[str, str]], readings: Sequence[Reading], site
     """What `rules backtest` says of value rules (not of silence, which is judged by arrival) up to `end`."""
     loaded = load_documents(rules)
     valued = RuleSet({rule.id: rule for rule in loaded.rules.values() if not _silent(rule)})
-    return [
-        Said(
-            one.key.rule, one.key.point, one.source.value, one.target.value, one.reason.value,
-            "" if one.priority is None else one.priority.value, one.at,
-        )
-        for one in backtest(valued, in_columns(readings), site, end).transitions
-    ]  # fmt: skip
+    return [said_of(one) for one in backtest(valued, in_columns(readings), site, end).transitions]
 
 
 def _silent(rule: Rule) -> bool:

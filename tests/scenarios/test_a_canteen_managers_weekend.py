@@ -12,7 +12,8 @@ import pytest
 from domain.readings import Reading
 from domain.times import HOUR, MINUTE, parse_time
 from simulators.faults import Fault, FaultKind
-from tests.scenarios.path import Said, WholePath
+from tests.said import Said
+from tests.scenarios.path import WholePath
 from tests.scenarios.school import first, local, of, replayed, simulated
 
 Make = Callable[..., WholePath]

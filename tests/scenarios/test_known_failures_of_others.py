@@ -8,7 +8,8 @@ by a backlog) and Home Assistant (`for:` timers lost on restart).
 from collections.abc import Callable
 
 from domain.times import DAY, HOUR, MINUTE, SECOND, parse_time
-from tests.scenarios.path import Said, WholePath, series_of
+from tests.said import Said
+from tests.scenarios.path import WholePath, series_of
 
 Make = Callable[..., WholePath]
 

@@ -10,7 +10,8 @@ from caretaker.wiring import rule_documents
 from domain.readings import Reading
 from domain.times import HOUR, MINUTE, parse_time
 from simulators.faults import Fault, FaultKind
-from tests.scenarios.path import PACKS, Said, WholePath
+from tests.said import Said
+from tests.scenarios.path import PACKS, WholePath
 from tests.scenarios.school import AGENTS, first, local, replayed, simulated
 
 Make = Callable[..., WholePath]

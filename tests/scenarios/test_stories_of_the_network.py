@@ -12,7 +12,8 @@ import pytest
 from caretaker.wiring import rule_documents
 from domain.readings import Reading
 from domain.times import DAY, HOUR, MINUTE, SECOND, parse_time
-from tests.scenarios.path import PACKS, Said, WholePath, series_of
+from tests.said import Said
+from tests.scenarios.path import PACKS, WholePath, series_of
 from tests.scenarios.school import local, replayed
 
 Make = Callable[..., WholePath]

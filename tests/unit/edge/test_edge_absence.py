@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.outbox_file import OutboxFile
-from tests.unit.edge.test_edge_agent import T0, History, Rig, Sensor
+from tests.unit.edge.agent_rig import T0, History, Rig, Sensor
 
 INTERVAL = 10_000
 

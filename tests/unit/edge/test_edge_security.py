@@ -15,7 +15,7 @@ from edge.link import MqttLink
 from edge.outbox import Outbox
 from edge.sampling import Feed, Sampler
 from tests.support import needs
-from tests.unit.edge.test_edge_agent import FakeClock, FakeLink, Sensor
+from tests.unit.edge.agent_rig import FakeClock, FakeLink, Sensor
 from wire.topics import client_id
 
 MINE = """\

@@ -54,12 +54,15 @@ class Quorum:
 
 @dataclass(frozen=True, slots=True)
 class IncidentRule:
-    """One kind of incident. `rules`: whose alarms it gathers (empty: any). `settle` and `tail` in ms."""
+    """One kind of incident. `rules`: whose alarms it gathers (empty: any, but for `not_rules`), at points of these
+    `metrics` (empty: any). `settle` and `tail` in ms."""
 
     id: str
     cause: AlarmCause | Quorum
     gathers: Gathers
     rules: tuple[str, ...] = ()
+    not_rules: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     settle: int = MINUTE
     tail: int = 0
     title: Label = _UNTITLED
@@ -161,7 +164,7 @@ class IncidentPlan:
             for one in told
             if one is not cause
             and one.key.point in points
-            and _gathered(rule, one.key.rule)
+            and _gathered(rule, one.key)
             and one.raised_at >= first
             and (last is None or one.raised_at <= last)
         ]
@@ -176,7 +179,7 @@ class IncidentPlan:
         need = max(quorum.at_least, ceil(quorum.share * len(judged)))
         if len(judged) < need:
             return
-        mine = [one for one in told if one.key.point in judged and _gathered(rule, one.key.rule)]
+        mine = [one for one in told if one.key.point in judged and _gathered(rule, one.key)]
         for start, end in _spans(mine, need, now):
             last = None if end is None else end + rule.tail
             children = [
@@ -186,7 +189,7 @@ class IncidentPlan:
             yield Incident(rule, root, start, end, None, tuple(sorted(children, key=_by_raise)))
 
     def _could_gather(self, rule: IncidentRule, key: AlarmKey) -> bool:
-        if not _gathered(rule, key.rule) or (isinstance(rule.cause, AlarmCause) and rule.cause.rule == key.rule):
+        if not _gathered(rule, key) or (isinstance(rule.cause, AlarmCause) and rule.cause.rule == key.rule):
             return False
         if isinstance(rule.cause, Quorum):
             return True
@@ -248,8 +251,10 @@ class IncidentPlan:
             board = None if above is None else above.fed_by
 
 
-def _gathered(rule: IncidentRule, alarm_rule: str) -> bool:
-    return not rule.rules or alarm_rule in rule.rules
+def _gathered(rule: IncidentRule, key: AlarmKey) -> bool:
+    if rule.metrics and key.point.partition("/")[2] not in rule.metrics:
+        return False
+    return key.rule in rule.rules if rule.rules else key.rule not in rule.not_rules
 
 
 def _by_raise(one: Episode) -> tuple[int, AlarmKey]:

@@ -18,15 +18,18 @@ from rules.model import Rule, RuleSet
 
 LONGEST_SETTLE = 10 * MINUTE  # a page that waits longer than this for its cause is too late
 LONGEST_TAIL = 24 * HOUR
+_OPTIONAL = ("rules", "not_rules", "metrics", "settle", "tail", "title", "response", "empty_first")
 _GATHERS = tuple(one.value for one in Gathers)
 
 
 def read_incident(node: Node) -> tuple[IncidentRule, Node]:
     """One entry of the section, with its node for messages. InputError with file, line and remedy."""
-    parts = node.fields(("id", "cause", "gathers"), ("rules", "settle", "tail", "title", "response", "empty_first"))
+    parts = node.fields(("id", "cause", "gathers"), _OPTIONAL)
     name = _id(parts["id"])
     cause = _cause(parts["cause"])
-    rules = tuple(_id(item) for item in parts["rules"].items()) if "rules" in parts else ()
+    rules = _ids(parts.get("rules"))
+    if rules and "not_rules" in parts:
+        raise parts["not_rules"].error("'rules' says already whose alarms it gathers", "leave one of them out")
     if isinstance(cause, Quorum) and not rules:
         raise node.error("a quorum needs 'rules'", "name the rules whose alarms count, for example rules: [no-data]")
     incident = IncidentRule(
@@ -34,6 +37,8 @@ def read_incident(node: Node) -> tuple[IncidentRule, Node]:
         cause=cause,
         gathers=Gathers(parts["gathers"].text(one_of=_GATHERS)),
         rules=rules,
+        not_rules=_ids(parts.get("not_rules")),
+        metrics=_ids(parts.get("metrics")),
         settle=_within(parts.get("settle"), MINUTE, LONGEST_SETTLE),
         tail=_within(parts.get("tail"), 0, LONGEST_TAIL),
         title=read_label(parts.get("title"), name),
@@ -46,7 +51,7 @@ def read_incident(node: Node) -> tuple[IncidentRule, Node]:
 def check_names(incidents: Mapping[str, IncidentRule], places: Mapping[str, Place], rules: Mapping[str, Rule]) -> None:
     """InputError when an incident names a rule that no file has."""
     for one in incidents.values():
-        named = [*one.rules, *([one.cause.rule] if isinstance(one.cause, AlarmCause) else [])]
+        named = [*one.rules, *one.not_rules, *([one.cause.rule] if isinstance(one.cause, AlarmCause) else [])]
         for name in named:
             if name not in rules:
                 raise InputError(
@@ -99,3 +104,7 @@ def _id(node: Node) -> str:
         return check_id(node.text(), "id")
     except ValueError as error:
         raise node.error(str(error)) from None
+
+
+def _ids(node: Node | None) -> tuple[str, ...]:
+    return () if node is None else tuple(_id(item) for item in node.items())

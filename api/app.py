@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import coverage_routes, excursion_routes, models, pages, problems, routes, rule_edit_pages, rule_pages
 from api.health import readiness
 from api.incidents import IncidentDesk
+from api.insight import InsightDesk
 from api.knowledge import Knowledge
 from api.live import Feed
 from api.metrics import CONTENT_TYPE, Metrics
@@ -66,12 +67,13 @@ def create_app(console: Console, series: SeriesStore, *, clock: Callable[[], int
     app.state.operations = operations
     problems.install(app)
     desk = RuleDesk(console, series, knowledge, clock)
-    incidents = IncidentDesk(operations, desk)
+    insight = InsightDesk(operations)
+    incidents = IncidentDesk(operations, desk, insight)
     book = RuleBook(console, knowledge, desk, clock)
-    app.state.desk = desk
+    app.state.desk, app.state.insight = desk, insight
     app.include_router(routes.router(operations, feed, desk, incidents, book))
     _operation(app, operations, metrics, feed, settings)
-    drawn = pages.install(app, operations, settings, incidents)
+    drawn = pages.install(app, operations, settings, incidents, insight)
     rule_pages.install(app, drawn, incidents, desk)
     rule_edit_pages.install(app, drawn, desk, book)
     excursion_routes.install(app, drawn)

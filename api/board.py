@@ -8,6 +8,8 @@ is not in use is neither faulty nor normal.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
+from types import MappingProxyType
 
 from api.knowledge import SiteKnowledge
 from domain.alarms import Alarm, AlarmState, Overlay, Priority
@@ -15,6 +17,8 @@ from domain.catalogue import Asset, Point
 from domain.readings import Quality
 from domain.records import Latest
 from domain.times import MINUTE
+
+NOTHING_LEFT: Mapping[str, float] = MappingProxyType({})
 
 
 class Standing(StrEnum):
@@ -120,10 +124,11 @@ def standing_of(
     return AssetStanding(asset, standing, priority, _main(asset, points), points, tuple(own), service)
 
 
-def open_alarms(alarms: Iterable[Alarm], now: int) -> list[Alarm]:
-    """Those that hold or are owed an answer: active first, then by priority, then unanswered, then newest."""
+def open_alarms(alarms: Iterable[Alarm], now: int, left: Mapping[str, float] = NOTHING_LEFT) -> list[Alarm]:
+    """Those that hold or are owed an answer: active first, then by priority, then by the time left to act, then
+    unanswered, then newest. `left`: asset -> minutes until its next limit."""
     found = (one for one in alarms if one.state in OPEN_STATES and not one.set_aside(now))
-    return sorted(found, key=lambda alarm: _gravity(alarm, now))
+    return sorted(found, key=lambda alarm: _gravity(alarm, now, left))
 
 
 def set_aside(alarms: Iterable[Alarm], now: int) -> list[Alarm]:
@@ -181,7 +186,10 @@ def _rank(priority: Priority) -> int:
     return priority.rank
 
 
-def _gravity(alarm: Alarm, now: int) -> tuple[bool, bool, int, bool, int]:
+def _gravity(
+    alarm: Alarm, now: int, left: Mapping[str, float] = NOTHING_LEFT
+) -> tuple[bool, bool, int, float, bool, int]:
     rank = alarm.priority.rank if alarm.priority else -1
     unanswered = alarm.state is not AlarmState.ACKNOWLEDGED
-    return alarm.set_aside(now), not alarm.active, -rank, not unanswered, -(alarm.raised_at or 0)
+    minutes = left.get(asset_of(alarm), inf) if alarm.active else inf
+    return alarm.set_aside(now), not alarm.active, -rank, minutes, not unanswered, -(alarm.raised_at or 0)

@@ -77,6 +77,11 @@ def _overlays(routes: APIRouter, operations: Operations) -> None:
         act.unshelve(form.site, key, heard(form))
         return _back(form)
 
+    @routes.post("/suppress")
+    def suppress(key: Key, form: Annotated[said.ShelveForm, Form()]) -> Response:
+        act.suppress_by_hand(form.site, key, heard(form), operations.clock() + form.lasting)
+        return _back(form)
+
     @routes.post("/unsuppress")
     def unsuppress(key: Key, form: Annotated[said.CommandForm, Form()]) -> Response:
         act.unsuppress(form.site, key, heard(form))

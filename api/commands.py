@@ -68,17 +68,26 @@ class Commands:
 
     def shelve(self, site: str, key: AlarmKey, said: Said, until: int) -> Transition:
         """Set it aside until then (UTC ms). ProblemError when that is longer than its rule allows."""
+        self._within_the_shelf(site, key, until)
+        return self._do(EventKind.SHELVE, site, key, said, until=until)
+
+    def suppress_by_hand(self, site: str, key: AlarmKey, said: Said, until: int) -> Transition:
+        """A person says what explains this alarm: it is not told until then (UTC ms). For no longer than it may be
+        shelved: what a person sets aside is never set aside for ever. ProblemError."""
+        self._within_the_shelf(site, key, until)
+        return self._do(EventKind.SUPPRESS, site, key, said, until=until)
+
+    def _within_the_shelf(self, site: str, key: AlarmKey, until: int) -> None:
         longest, now = self.longest_shelf(site, key.rule), self._clock()
         if until > now + longest:
             raise ProblemError(
                 422,
                 Kind.INVALID_REQUEST,
-                f"until: {key.rule} may be shelved for at most {format_duration(longest)}",
+                f"until: {key.rule} may be set aside for at most {format_duration(longest)}",
                 f"say a time up to {iso(now + longest)}, or take the asset out of service",
             )
         if until <= now:
             raise ProblemError(422, Kind.INVALID_REQUEST, f"until: {iso(until)} is past", "say a time that is to come")
-        return self._do(EventKind.SHELVE, site, key, said, until=until)
 
     def unshelve(self, site: str, key: AlarmKey, said: Said) -> Transition:
         """Take it from the shelf before its time."""

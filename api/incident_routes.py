@@ -1,6 +1,6 @@
 """The JSON routes about incidents: they read parameters, ask `api.incidents` and shape the answer; decide nothing."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
@@ -28,6 +28,9 @@ class UnitModel(Model):
     minutes_left: int | None = Field(description="until its limit without refrigeration; 0: passed; null: not known")
     temperature: float | None
     limit: float
+    basis: Literal["learned", "typical"] | None = Field(
+        description="what the time comes from: the unit's own past, or the typical rate of its kind; null: neither"
+    )
 
 
 class IncidentModel(Model):
@@ -108,6 +111,7 @@ def _unit(one: Unit) -> UnitModel:
         minutes_left=None if one.left is None else one.left // MINUTE,
         temperature=one.temperature,
         limit=one.limit,
+        basis=None if not one.left else "learned" if one.learned else "typical",
     )
 
 

@@ -4,20 +4,24 @@ Worked out on every look from the alarm log and the asset tree (`domain.incident
 nothing that could disagree with the alarms. It decides only what is shown; bounded like `api.operations`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from api.insight import InsightDesk
 from api.operations import Operations, Span
 from api.rule_desk import RuleDesk
 from domain.alarms import ACTIVE_STATES, Alarm, AlarmKey, AlarmState, Priority
-from domain.catalogue import Label
-from domain.emptying import Unit, empty_first
+from domain.catalogue import Asset, Catalogue, Label
+from domain.emptying import DRIFT, Unit, empty_first
 from domain.errors import NotFoundError
 from domain.incidents import Gathers, Incident, IncidentPlan
-from domain.times import DAY
+from domain.times import DAY, MINUTE
 from rules.incident_rules import incident_plan
+from rules.insight.thermal import Quantity
 
 SHOWN = 3 * DAY  # how far back an incident that is still open may have begun to be found
 LONGEST = 40 * DAY
+MOST_LEARNED = 30  # units of an incident whose past is looked at: each takes some hundredths of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,10 @@ class IncidentView:
 class IncidentDesk:
     """Looks incidents up; safe to call from several threads when the stores are."""
 
-    def __init__(self, operations: Operations, desk: RuleDesk) -> None:
+    def __init__(self, operations: Operations, desk: RuleDesk, insight: InsightDesk) -> None:
         self._operations = operations
         self._desk = desk
+        self._insight = insight
 
     def incidents(self, site: str, span: Span) -> list[IncidentView]:
         """Those that began in the span, the newest first. NotFoundError for an unknown site."""
@@ -89,7 +94,8 @@ class IncidentDesk:
         units: tuple[Unit, ...] = ()
         if incident.rule.empty_first and incident.end is None:
             latest = {row.point: row for row in self._operations.latest(site)}
-            units = tuple(empty_first(plan.under(incident), latest, now))
+            assets = plan.under(incident)
+            units = tuple(empty_first(assets, latest, now, left=self._learned(plan.catalogue, assets)))
         return IncidentView(
             incident=incident,
             title=incident.rule.title,
@@ -98,6 +104,17 @@ class IncidentDesk:
             unanswered=len(unanswered),
             units=units,
         )
+
+    def _learned(self, catalogue: Catalogue, assets: Sequence[Asset]) -> dict[str, int]:
+        """Time left (ms) of the units whose own past tells how fast they warm, on the short side of the estimate."""
+        found: dict[str, int] = {}
+        for asset in [one for one in assets if one.type in DRIFT][:MOST_LEARNED]:
+            food = f"{asset.id}/product_temperature" in catalogue.by_name
+            wanted = Quantity.PRODUCT if food else Quantity.AIR
+            for one in self._insight.of_asset(catalogue.site, asset.id).times:
+                if one.quantity is wanted and one.learned and one.low is not None:
+                    found[asset.id] = int(one.low * MINUTE)
+        return found
 
 
 def _where(plan: IncidentPlan, incident: Incident) -> Label:

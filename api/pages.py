@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from api import command_pages, insight_words
 from api import parameters as given
 from api.assets import Static, add_static
-from api.board import Standing, open_alarms, set_aside, tally
+from api.board import Standing, asset_of, open_alarms, set_aside, tally
 from api.charts import RANGES
 from api.command_pages import NAME_COOKIE, YEAR
 from api.command_routes import Key
@@ -31,6 +31,7 @@ from api.view import SHELF, View
 from domain.alarms import Alarm, AlarmState, OverlayKind, Priority, Transition
 from domain.errors import NotFoundError
 from domain.records import AlarmFilter, TransitionFilter
+from rules.insight.causes import COLD
 
 _ON_ASSET = 50
 _PER_PAGE = 25
@@ -39,10 +40,12 @@ _LOG_PER_PAGE = 50
 SiteQuery = Annotated[str | None, Query(alias="site")]
 
 
-def install(app: FastAPI, operations: Operations, settings: ApiSettings, incidents: IncidentDesk) -> "Pages":
+def install(
+    app: FastAPI, operations: Operations, settings: ApiSettings, incidents: IncidentDesk, insight: InsightDesk
+) -> "Pages":
     """Add the pages, the static files and the problem page to the app; what others draw their pages with."""
     static = Static(settings.cache_dir)
-    pages = Pages(operations, settings, static, incidents)
+    pages = Pages(operations, settings, static, incidents, insight)
     app.state.problem_page = pages.problem
     routes = APIRouter(include_in_schema=False)
     _board(routes, pages)
@@ -58,10 +61,17 @@ def install(app: FastAPI, operations: Operations, settings: ApiSettings, inciden
 class Pages:
     """Draws pages: one template environment per language."""
 
-    def __init__(self, operations: Operations, settings: ApiSettings, static: Static, incidents: IncidentDesk) -> None:
+    def __init__(
+        self,
+        operations: Operations,
+        settings: ApiSettings,
+        static: Static,
+        incidents: IncidentDesk,
+        insight: InsightDesk,
+    ) -> None:
         self.operations = operations
         self.incidents = incidents
-        self.insight = InsightDesk(operations)
+        self.insight = insight
         self._settings = settings
         self._environments = {code: _environment(code, static) for code in ("en", "zh")}
 
@@ -140,6 +150,8 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             return pages.draw(request, view, "empty.html")
         state = pages.state(view)
         incidents = pages.incidents.open(view.known.catalogue.site)
+        left = pages.insight.soonest(view.known.catalogue.site, _in_alarm(state))
+        minutes = {asset: one.minutes or 0.0 for asset, one in left.items()}
         return pages.draw(
             request,
             view,
@@ -147,7 +159,8 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             state=state,
             readings=state.readings,
             incidents=incidents,
-            alarms=alone(open_alarms(state.alarms, state.now), incidents),
+            alarms=alone(open_alarms(state.alarms, state.now, minutes), incidents),
+            left=left,
             aside=alone(_laid_on_the_shelf(state), incidents),
             tally=tally(state.assets),
         )
@@ -276,6 +289,13 @@ def _states(state: AlarmState | str) -> tuple[AlarmState, ...]:
 def _laid_on_the_shelf(state: SiteState) -> list[Alarm]:
     """What is set aside, but for alarms of assets out of service: the asset's card says that."""
     return [one for one in set_aside(state.alarms, state.now) if one.overlay(OverlayKind.OUT_OF_SERVICE) is None]
+
+
+def _in_alarm(state: SiteState) -> list[str]:
+    """The cold assets with an active alarm, the gravest first."""
+    cold = {one.asset.id for one in state.assets if one.asset.type in COLD}
+    active = (one for one in open_alarms(state.alarms, state.now) if one.active)
+    return [asset for asset in dict.fromkeys(map(asset_of, active)) if asset in cold]
 
 
 def _overlay(state: AlarmState | str) -> OverlayKind | None:

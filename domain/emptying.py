@@ -30,12 +30,16 @@ _METRICS = ("product_temperature", "temperature")  # the food's own temperature 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One cold unit: `left` ms until the limit (0: passed already, None: not known), `temperature` °C, `limit` °C."""
+    """One cold unit: `left` ms until the limit (0: passed already, None: not known), `temperature` °C, `limit` °C.
+
+    `learned`: the time was figured from the unit's own past, else from the typical rate of its kind.
+    """
 
     asset: Asset
     left: int | None
     temperature: float | None
     limit: float
+    learned: bool = False
 
 
 def empty_first(
@@ -62,7 +66,7 @@ def _unit(
     if temperature is not None and temperature > limit:
         return Unit(asset, 0, temperature, limit)
     if asset.id in left:
-        return Unit(asset, max(0, left[asset.id]), temperature, limit)
+        return Unit(asset, max(0, left[asset.id]), temperature, limit, learned=True)
     if temperature is None:
         return Unit(asset, None, None, limit)
     return Unit(asset, int((limit - temperature) / DRIFT[asset.type] * HOUR), temperature, limit)

@@ -143,6 +143,20 @@ def test_open_alarms_come_gravest_first_and_closed_ones_not_at_all(bench: Any) -
     assert all(alarm.state is not AlarmState.NORMAL for alarm in open_alarms(rows, bench.now))
 
 
+def test_of_one_priority_the_alarm_with_the_least_time_left_comes_first(bench: Any) -> None:
+    for asset, priority, ago in (
+        ("slow", Priority.HIGH, 1), ("quick", Priority.HIGH, 9), ("unknown", Priority.HIGH, 3), ("low", Priority.LOW, 2)
+    ):  # fmt: skip
+        bench.raise_alarm("warm", f"{asset}/t", priority=priority, ago=ago * MINUTE)
+    bench.raise_alarm("over", "over/t", priority=Priority.HIGH)
+    bench.clear_alarm("over", "over/t")
+    rows = list(bench.console.alarm_rows.values())
+    left = {"slow": 47.0, "quick": 12.0, "low": 1.0, "over": 1.0}
+    shown = [alarm.key.point for alarm in open_alarms(rows, bench.now, left)]
+    assert shown == ["quick/t", "slow/t", "unknown/t", "low/t", "over/t"]
+    assert open_alarms(rows, bench.now)[0].key.point == "slow/t"
+
+
 def test_the_tally_counts_every_word_even_at_zero(bench: Any) -> None:
     bench.all_measured()
     counts = tally([stand(bench), stand(bench, "meter-1")])

@@ -7,7 +7,7 @@ import pytest
 
 from api.command_pages import NAME_COOKIE
 from api.view import SHELF
-from domain.alarms import AlarmEvent, AlarmKey, EventKind, FoodFate, Nuisance, Reason, Remedy
+from domain.alarms import AlarmEvent, AlarmKey, EventKind, FoodFate, Nuisance, OverlayKind, Reason, Remedy
 from domain.readings import Quality
 from domain.times import DAY, HOUR, MINUTE, format_duration
 
@@ -123,11 +123,12 @@ def test_messages_are_stopped_and_the_page_says_by_whom(bench: Any) -> None:
 def test_the_shelf_has_lengths_up_to_what_the_rule_allows(bench: Any) -> None:
     bench.raise_alarm()
     every = [format_duration(length) for length in SHELF]
-    assert re.findall(r'name="lasting" value="(\w+)"', bench.page(PAGE)) == every
+    # On the shelf, and for what something else explains.
+    assert re.findall(r'name="lasting" value="(\w+)"', bench.page(PAGE)) == every * 2
     rules = "rules:\n  - {id: cold-high, applies_to: {asset_type: [refrigerator], metric: temperature}, " \
             "condition: {above: 8.0}, priority: high, basis: {kind: legal, document: a law}}\n"  # fmt: skip
     bench.console.apply_rules("school", [("rules.yaml", rules)], "setup", bench.now)
-    assert re.findall(r'name="lasting" value="(\w+)"', bench.page(PAGE)) == ["30min", "1h", "2h"]
+    assert re.findall(r'name="lasting" value="(\w+)"', bench.page(PAGE)) == ["30min", "1h", "2h"] * 2
 
 
 def test_a_shelved_alarm_stands_apart_and_its_fridge_is_grey_even_when_all_is_well(bench: Any) -> None:
@@ -149,6 +150,37 @@ def test_a_shelved_alarm_stands_apart_and_its_fridge_is_grey_even_when_all_is_we
     assert "unshelve" in forms(bench.page(PAGE))
     send(bench, f"{PAGE}/unshelve")
     assert "standing-normal" in _card(bench.page("/"))
+    assert alarm(bench).overlays == ()
+
+
+def test_what_something_else_explains_is_suppressed_by_a_person_with_an_end(bench: Any) -> None:
+    bench.all_measured()
+    bench.raise_alarm()
+    page = bench.page(PAGE)
+    assert "Something else explains it" in page
+    assert forms(page).count("suppress") == 1
+    send(bench, f"{PAGE}/suppress", note="the board is being rewired", lasting="1h", version="1")
+    (laid,) = alarm(bench).overlays
+    assert (laid.kind, laid.by, laid.why) == (OverlayKind.SUPPRESSED, "王芳", "the board is being rewired")
+    assert laid.until == bench.now + HOUR
+    board = bench.page("/")
+    assert "Suppressed · 王芳 · until 15:30 · the board is being rewired" in board[board.index('id="aside"') :]
+    assert "Alarms found: 1<" in bench.page("/alarms?state=suppressed")
+    assert "Alarms found: 0<" in bench.page("/alarms?state=shelved")
+    page = bench.page(PAGE)
+    assert "unsuppress" in forms(page)
+    assert "suppress" not in forms(page)
+    assert bench.console.log[-1].event is EventKind.SUPPRESS
+    send(bench, f"{PAGE}/unsuppress")
+    assert alarm(bench).overlays == ()
+    assert "由其他原因引起" in bench.page(PAGE, "zh")
+
+
+def test_a_person_suppresses_for_no_longer_than_the_shelf_allows_and_says_why(bench: Any) -> None:
+    bench.raise_alarm()
+    for form in ({"note": "x", "lasting": "25h"}, {"note": " ", "lasting": "1h"}, {"note": "x", "lasting": "0s"}):
+        send(bench, f"{PAGE}/suppress", 422, **form)
+    send(bench, f"{PAGE}/suppress", 409, note="x", lasting="1h", version="9")
     assert alarm(bench).overlays == ()
 
 

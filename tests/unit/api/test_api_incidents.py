@@ -71,6 +71,7 @@ def test_the_units_to_empty_come_with_their_time_and_content(bench: Any) -> None
         {
             "asset": "fridge-1", "title": {"en": "Fridge 1", "zh": "1号冷藏柜"},
             "content": {"en": "Milk", "zh": "牛奶"}, "minutes_left": None, "temperature": None, "limit": 8.0,
+            "basis": None,
         }
     ]  # fmt: skip
     bench.measured("fridge-1/temperature", 6.3)

@@ -1,13 +1,14 @@
 """Time left and cause beside an asset's alarms, as programs and people get them."""
 
+import re
 from typing import Any
 
 import pytest
 
-from api import insight_words
+from api import insight, insight_words
 from api.i18n import language
 from api.insight import KEPT_FOR, InsightDesk
-from domain.alarms import FoodFate
+from domain.alarms import FoodFate, Priority
 from domain.food import FoodOption
 from domain.times import MINUTE
 from rules.insight.causes import Cause, Evidence
@@ -70,6 +71,55 @@ def test_the_page_says_it_in_both_languages(bench: Any) -> None:
     assert "compressor does not cool" in page
     assert "of the compressor’s power now" in page
     assert "压缩机不制冷" in bench.page("/assets/fridge-1", "zh")
+
+
+CUT = """
+rules:
+  - {id: no-power, applies_to: {asset_type: distribution_board, metric: power}, condition: {below: 5}, priority: urgent}
+  - {id: cold-high, applies_to: {asset_type: refrigerator, metric: temperature}, condition: {above: 8}, priority: high}
+incidents:
+  - {id: dead, cause: {rule: no-power}, gathers: fed_by, empty_first: true}
+"""
+
+
+def test_the_units_to_empty_first_say_whether_their_time_was_learned(bench: Any) -> None:
+    bench.console.apply_rules("school", [("rules.yaml", CUT)], "setup", bench.now)
+    lived(bench, Story(cut_at=40))
+    for fridge, value in (("fridge-1", 5.0), ("fridge-2", 5.0)):
+        bench.measured(f"{fridge}/temperature", value)
+    bench.raise_alarm("no-power", "board-1/power", 0.0, Priority.URGENT)
+    (found,) = bench.json("/api/v1/sites/school/incidents")
+    units = {one["asset"]: one for one in found["empty_first"]}
+    assert {name: one["basis"] for name, one in units.items()} == {"fridge-1": "learned", "fridge-2": "typical"}
+    assert units["fridge-2"]["minutes_left"] == 105  # 3 °C at 1.7 °C an hour
+    (told,) = [one for one in bench.json(PLACE)["time_left"] if one["quantity"] == "air"]
+    assert units["fridge-1"]["minutes_left"] == int(told["low"])
+    page = bench.page(f"/incidents/{found['id']}")
+    assert "learned from this unit" in page
+    assert "typical for its kind" in page
+    assert "按该设备的历史推算" in bench.page("/", "zh")
+
+
+def test_the_board_says_how_long_is_left_and_puts_the_shortest_first(bench: Any) -> None:
+    lived(bench, Story(fails_at=40))
+    bench.raise_alarm("ajar", "fridge-1/door", 1.0, ago=30 * MINUTE)
+    bench.raise_alarm("odd", "meter-1/power", 1.0, ago=MINUTE)
+    page = bench.page("/")
+    first, second = re.findall(r'<article class="alarm .*?</article>', page, re.S)
+    assert 'data-key="ajar/fridge-1/door"' in first
+    assert re.search(r"(Air|Food): about .* to 8 °C \(.* to .*\)", first)
+    assert "alarm-left" not in second
+    assert re.search("(空气|食品)：约 .*后到 8 °C", bench.page("/", "zh"))
+    bench.clear_alarm("ajar", "fridge-1/door", 0.0)
+    assert "alarm-left" not in bench.page("/")
+
+
+def test_only_so_many_assets_are_looked_at_for_one_page(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived(bench, Story(fails_at=40))
+    desk = bench.app.state.insight
+    assert list(desk.soonest("school", ["fridge-2", "fridge-1", "meter-1"])) == ["fridge-1"]
+    monkeypatch.setattr(insight, "MOST_AT_ONCE", 1)
+    assert desk.soonest("school", ["fridge-2", "fridge-1"]) == {}
 
 
 def test_an_ordinary_day_says_nothing(bench: Any) -> None:

@@ -66,3 +66,11 @@ def test_the_sites_own_limit_and_a_better_estimate_take_the_place_of_the_typical
     assert order(unit("a"), readings=readings, left={"a": 47 * MINUTE}) == [("a", 47)]
     assert order(unit("a"), left={"a": 47 * MINUTE}) == [("a", 47)]
     assert order(unit("a"), readings=readings, left={"a": -5}) == [("a", 0)]
+
+
+def test_a_better_estimate_is_marked_as_learned_and_the_typical_rate_is_not() -> None:
+    readings = {one.point: one for one in (newest("a/temperature", 4.6), newest("b/temperature", 4.6))}
+    found = empty_first((unit("a"), unit("b"), unit("c")), readings, NOW, left={"a": 30 * MINUTE})
+    assert [(one.asset.id, one.learned) for one in found] == [("c", False), ("a", True), ("b", False)]
+    (warm,) = empty_first((unit("a"),), {"a/temperature": newest("a/temperature", 9.0)}, NOW, left={"a": MINUTE})
+    assert (warm.left, warm.learned) == (0, False)

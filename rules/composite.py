@@ -5,17 +5,22 @@ unknown decides nothing by itself: *all* is false when one is false, *any* is tr
 that has an unknown in it is unknown. A mask that is unknown does not mask: unknown is never green.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from domain.batch import Float64s, Int64s
 from rules.condition import Condition, LevelState
 from rules.derived import Derived
 from rules.model import Mode
 from rules.plan import NEVER, UNKNOWN, Composite, Masked, MaskPlan, Member, Plan
-from rules.signals.base import UNKNOWN_VALUE, Running
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Running
 from rules.signals.plain import Plain
+from rules.signals.schedule import InSchedule
 from rules.signals.unbalance import Unbalance
+from rules.thinning import Rows, before_hole, before_true, play_thinned
 
 
 class _Member:
@@ -54,6 +59,43 @@ class _Member:
         else:
             known = now < self.condition.edge
         return float(self.condition.level >= 0) if known else UNKNOWN_VALUE
+
+    def plain(self) -> Iterator[tuple[int, Condition]]:
+        """The limits and states in it, with their inputs."""
+        if not isinstance(self.condition, Derived):
+            yield self.source, self.condition
+        elif isinstance(self.condition.running, _Combining):
+            for member in self.condition.running.members:
+                yield from member.plain()
+
+    def whole(self) -> Iterator[int]:
+        """The inputs of which its signals must hear everything: a schedule's is none."""
+        if isinstance(self.condition, Derived):
+            if isinstance(self.condition.running, _Combining):
+                for member in self.condition.running.members:
+                    yield from member.whole()
+            elif not isinstance(self.condition.plan.signal, InSchedule):
+                yield self.source
+
+    def ready(self) -> bool:
+        """Whether only what it hears, and time, can change it: a schedule is looked up with the first reading."""
+        if not isinstance(self.condition, Derived):
+            return True
+        if isinstance(self.condition.running, _Combining):
+            return all(member.ready() for member in self.condition.running.members)
+        if isinstance(self.condition.plan.signal, InSchedule):
+            return self.condition.running.value == self.condition.running.value
+        return not self.everything
+
+    def not_true(self, rows: Rows) -> int:
+        """During how many of the first rows it certainly does not become true."""
+        one = self.condition
+        if not isinstance(one, Derived):
+            return before_true(rows, self.source, one) if one.idle else 0
+        if self.everything:
+            return one.ahead_together(*rows)
+        mine = rows.of(self.source)
+        return rows.until(mine, one.ahead(rows.time[mine], rows.value[mine], rows.bad[mine]))
 
     def inherit(self, other: "_Member", before: int) -> None:
         """Remember what the other one does."""
@@ -108,6 +150,31 @@ class _Combining(Running):
         else:
             self.value = 1.0 if 1.0 in truths else UNKNOWN_VALUE if unknown else 0.0
         self.due = min(member.due(now) for member in self.members)
+
+    def ahead_together(
+        self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float
+    ) -> int:
+        if self.mode is Mode.NOT or not floor < 0.0 < ceiling <= 1.0 or not all(one.ready() for one in self.members):
+            return 0
+        rows = Rows(sources, times, values, bad)
+        counts = [member.not_true(rows) for member in self.members]
+        count = max(counts) if self.mode is Mode.ALL else min(counts)
+        return min(count, before_hole(rows, self._plain())) if count else 0
+
+    def pass_over_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> None:
+        def read(time: int, value: float, bad: bool, source: int) -> None:
+            for member in self.members:
+                member.read(time, value, bad, source)
+
+        whole = {one for member in self.members for one in member.whole()}
+        play_thinned(
+            Rows(sources, times, values, bad), self._plain(), whole, self.due - 1,
+            due=lambda now: self.due, read=read, step=self.say,
+        )  # fmt: skip
+        self.say(int(times[-1]))
+
+    def _plain(self) -> list[tuple[int, Condition]]:
+        return [one for member in self.members for one in member.plain()]
 
     def inherit(self, other: Running, before: int) -> None:
         assert isinstance(other, _Combining)
@@ -169,8 +236,7 @@ class _Masking(Running):
     def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
         if self.joint or source == 0:
             self.inner.read(time, value, bad, source)
-        for mask in self.masks:
-            mask.member.read(time, value, bad, source)
+        self._mask(time, value, bad, source)
         self.say(time)
 
     def fire(self) -> None:
@@ -186,11 +252,61 @@ class _Masking(Running):
         """What is inside knows its own."""
 
     def say(self, now: int) -> None:
+        self._note(now)
+        self.value = UNKNOWN_VALUE if any(mask.on(now) for mask in self.masks) else self.inner.value
+        self.due = min(self.inner.due, *(mask.due(now) for mask in self.masks))
+
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        return None if self.joint else self.inner.calm(floor, ceiling)
+
+    def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
+        return self.ahead_together(np.zeros(len(times), np.int64), times, values, bad, floor, ceiling)
+
+    def pass_over(self, times: Int64s, values: Float64s, bad: Bools) -> None:
+        self.pass_over_together(np.zeros(len(times), np.int64), times, values, bad)
+
+    def ahead_together(
+        self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float
+    ) -> int:
+        """What is inside decides: masked, it is unknown at most."""
+        if not all(mask.member.ready() for mask in self.masks):
+            return 0
+        rows = Rows(sources, times, values, bad)
+        if self.joint:
+            count = self.inner.ahead_together(*rows, floor, ceiling)
+        else:
+            own = rows.of(0)
+            count = rows.until(own, self.inner.ahead(times[own], values[own], bad[own], floor, ceiling))
+        return min(count, before_hole(rows, self._plain())) if count else 0
+
+    def pass_over_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> None:
+        last = int(times[-1])
+        if self.joint:
+            self.inner.pass_over_together(sources, times, values, bad)
+        else:
+            own = np.flatnonzero(sources == 0)
+            if len(own):
+                self.inner.pass_over(times[own], values[own], bad[own])
+        while self.inner.due < last:
+            self.inner.fire()
+        whole = {one for mask in self.masks for one in mask.member.whole()}
+        play_thinned(
+            Rows(sources, times, values, bad), self._plain(), whole, self.due - 1,
+            due=lambda now: min(mask.due(now) for mask in self.masks), read=self._mask, step=self._note,
+        )  # fmt: skip
+        self.say(last)
+
+    def _plain(self) -> list[tuple[int, Condition]]:
+        return [one for mask in self.masks for one in mask.member.plain()]
+
+    def _mask(self, time: int, value: float, bad: bool, source: int) -> None:
+        for mask in self.masks:
+            mask.member.read(time, value, bad, source)
+
+    def _note(self, now: int) -> None:
         for mask in self.masks:
             mask.member.pass_by(now)
             mask.note(now)
-        self.value = UNKNOWN_VALUE if any(mask.on(now) for mask in self.masks) else self.inner.value
-        self.due = min(self.inner.due, *(mask.due(now) for mask in self.masks))
 
     def inherit(self, other: Running, before: int) -> None:
         assert isinstance(other, _Masking)

@@ -76,6 +76,11 @@ class Condition:
         """Whether no delay is running: then only a reading that says something new can change anything."""
         return all(state.phase in (_IDLE, _ACTIVE) for state in self.levels)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no level is active and no delay is running."""
+        return self.level < 0 and all(state.phase == _IDLE for state in self.levels)
+
     def seed(self, level: int) -> None:
         """Begin with that level and the ones below it active, as the log says of the time before."""
         self.level = level

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.condition import Change, Condition, LevelState, Phase
+from rules.condition import Change, Condition, LevelState
 from rules.plan import NEVER, UNKNOWN, Bools, Kind, Plan
 from rules.signals.base import Calm, Running
 
@@ -21,18 +21,13 @@ from rules.signals.base import Calm, Running
 class Derived(Condition):
     """One rule with a signal at one point; `due` is the next moment of the signal or of the condition."""
 
-    __slots__ = ("ceiling", "floor", "own_due", "reading", "running")
+    __slots__ = ("between", "own_due", "reading", "running")
 
     def __init__(self, plan: Plan, running: Running) -> None:
         super().__init__(plan)
         self.gap = None
         self.running = running
-        # Between these no level is met; levels of another kind have no such bounds.
-        limits = [(level.kind, level.limit) for level in plan.levels]
-        self.floor = max((limit for kind, limit in limits if kind is Kind.BELOW), default=-np.inf)
-        self.ceiling = min((limit for kind, limit in limits if kind is not Kind.BELOW), default=np.inf)
-        if any(level.kind is Kind.STATE for level in plan.levels):
-            self.floor, self.ceiling = np.inf, -np.inf
+        self.between = _between(plan)
         self.own_due = NEVER
         self.reading = float("nan")  # the point's own value in force
 
@@ -46,20 +41,18 @@ class Derived(Condition):
         self._hear(time, value, bad, source)
         self._judge(time)
 
-    @property
-    def idle(self) -> bool:
-        """Whether no level is active and no delay is running."""
-        return self.level < 0 and all(state.phase == Phase.IDLE for state in self.levels)
-
     def calm(self) -> Calm | None:
         """Which readings change nothing that could be said; None when nothing can be told beforehand."""
-        return self.running.calm(self.floor, self.ceiling) if self.idle and self.floor < self.ceiling else None
+        if not self.idle:
+            return None
+        found = (self.running.calm(*bounds) for bounds in self.between)
+        return next((calm for calm in found if calm is not None), None)
 
     def ahead(self, times: Int64s, values: Float64s, bad: Bools) -> int:
         """How many of the first of these readings change nothing that could be said."""
-        if not self.idle or not self.floor < self.ceiling:
+        if not self.idle:
             return 0
-        return self.running.ahead(times, values, bad, self.floor, self.ceiling)
+        return max((self.running.ahead(times, values, bad, *bounds) for bounds in self.between), default=0)
 
     def pass_over(self, times: Int64s, values: Float64s, bad: Bools) -> None:
         """Take readings (one at least) that `calm` or `ahead` spoke of."""
@@ -67,6 +60,21 @@ class Derived(Condition):
         good = np.flatnonzero(~bad)
         if len(good):
             self.reading = float(values[good[-1]])
+        self._judge(int(times[-1]))
+
+    def ahead_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> int:
+        """`ahead` for readings of several inputs, sorted by time."""
+        if not self.idle:
+            return 0
+        ask = self.running.ahead_together
+        return max((ask(sources, times, values, bad, *bounds) for bounds in self.between), default=0)
+
+    def pass_over_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> None:
+        """Take those (one at least, all of the last moment) that `ahead_together` spoke of."""
+        self.running.pass_over_together(sources, times, values, bad)
+        own = np.flatnonzero((sources == 0) & ~bad)
+        if len(own):
+            self.reading = float(values[own[-1]])
         self._judge(int(times[-1]))
 
     def take_together(self, time: int, rows: list[tuple[int, float, bool]]) -> None:
@@ -120,3 +128,15 @@ class Derived(Condition):
     def _next_due(self) -> int:
         self.own_due = super()._next_due()
         return min(self.own_due, self.running.due)
+
+
+def _between(plan: Plan) -> list[tuple[float, float]]:
+    """Bounds between which no level is met: of states, below all and above all of them."""
+    limits = [(level.kind, level.limit) for level in plan.levels if level.kind is not Kind.STATE]
+    floor = max((limit for kind, limit in limits if kind is Kind.BELOW), default=-np.inf)
+    ceiling = min((limit for kind, limit in limits if kind is not Kind.BELOW), default=np.inf)
+    states = [state for level in plan.levels if level.kind is Kind.STATE for state in level.states]
+    found = [(floor, ceiling)]
+    if states:
+        found = [(floor, min(ceiling, *states)), (max(floor, *states), ceiling)]
+    return [(low, high) for low, high in found if low < high]

@@ -51,7 +51,7 @@ class Engine:
         self.table = PointTable()
         self.doubts = Doubts()
         self.silence = Silence()
-        self.joints = Joints(self.table, self.complete, self.kept)
+        self.joints = Joints(self.table, self.complete, self.kept, prefilter)
         self.agents: dict[str, Agent] = {}
         self.agents_by_number: list[Agent] = []
         self.open: list[OpenPlan] = []

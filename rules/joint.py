@@ -63,8 +63,11 @@ class Joint:
 class Joints:
     """All rules with several inputs of a site."""
 
-    def __init__(self, table: PointTable, frontier_of: Callable[[int], int], kept_of: Callable[[int], Kept]) -> None:
+    def __init__(
+        self, table: PointTable, frontier_of: Callable[[int], int], kept_of: Callable[[int], Kept], merge: bool = True
+    ) -> None:
         self.table = table
+        self.merge = merge  # False: judge reading by reading
         self.frontier_of = frontier_of  # how far the story of a point is complete, or -NEVER
         self.kept_of = kept_of  # what memory has of a point
         self.doubtful: set[Joint] = set()
@@ -147,7 +150,7 @@ class Joints:
         found = self.stretch(joint, past, start)
         if found is None or found[1] is not None:
             return joint.frontier, []
-        fresh, changes = judge_again(condition_of(plan), start, found[0], joint.frontier, -1, True)
+        fresh, changes = judge_again(condition_of(plan), start, found[0], joint.frontier, -1, self.merge)
         joint.track.condition = fresh
         return joint.frontier, changes
 
@@ -161,7 +164,7 @@ class Joints:
             target = self.target(joint)
             if target > joint.frontier:
                 condition = joint.track.condition
-                run_together(condition, joint.release(target), tell)
+                run_together(condition, joint.release(target), tell, self.merge)
                 fire_before(condition, target, tell)
                 joint.frontier = target
 

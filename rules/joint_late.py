@@ -45,7 +45,7 @@ def review_joints(
         if known is not None:
             rows, until = known
             done += len(rows.time)
-            said = reconsider(track, rows, start, joint.frontier, True, until)
+            said = reconsider(track, rows, start, joint.frontier, joints.merge, until)
         found.append((_key(joints, joint), [(track, change) for change in said]))
     return found
 

@@ -15,7 +15,7 @@ from rules.condition import Change, Condition
 from rules.derived import Derived
 from rules.plan import UNKNOWN, Bools, bad_rows
 
-_FEWEST = 6  # readings that are worth passing over together
+FEWEST = 6  # readings that are worth passing over together
 _AT_FIRST, _AHEAD = 64, 4_096  # readings that a signal looks at together: more as long as all are passed over
 _MOST_PATIENT = 48  # readings taken one by one before it is asked again
 _SHORT = 12  # below this, plain Python is faster than setting up columns
@@ -45,20 +45,44 @@ def run(
 
 def _run_derived(condition: Derived, times: Int64s, values: Float64s, bad: Bools, emit: Emit, merge: bool) -> None:
     """Reading by reading where something may change; what comes between is passed over together."""
-    start, patience, sight = 0, _FEWEST, _AT_FIRST
-    while merge and len(times) - start >= _FEWEST:
-        part = slice(start, start + sight)
+    look = Lookout()
+    while merge and len(times) - look.start >= FEWEST:
+        part = look.part
         count = condition.ahead(times[part], values[part], bad[part])
-        if count >= _FEWEST:
-            part = slice(start, start + count)
+        if count >= FEWEST:
+            part = look.passed(count)
             condition.pass_over(times[part], values[part], bad[part])
-            start, patience = start + count, _FEWEST
-            sight = min(4 * sight, _AHEAD) if count == sight else max(sight // 2, _AT_FIRST)
-        else:  # the longer it goes on, the more rarely it is asked again
-            part = slice(start, start + patience)
+        else:
+            part = look.refused()
             _one_by_one(condition, times[part], values[part], bad[part], emit)
-            start, patience, sight = start + patience, min(2 * patience, _MOST_PATIENT), _AT_FIRST
-    _one_by_one(condition, times[start:], values[start:], bad[start:], emit)
+    part = slice(look.start, None)
+    _one_by_one(condition, times[part], values[part], bad[part], emit)
+
+
+class Lookout:
+    """How far along a stretch one is, how far to look ahead, and for how long not to."""
+
+    def __init__(self) -> None:
+        self.start = 0
+        self._sight, self._patience = _AT_FIRST, FEWEST
+
+    @property
+    def part(self) -> slice:
+        """What to look at next."""
+        return slice(self.start, self.start + self._sight)
+
+    def passed(self, count: int) -> slice:
+        """So many of it are passed over: further on one looks further, if all were."""
+        part = slice(self.start, self.start + count)
+        self._sight = min(4 * self._sight, _AHEAD) if count == self._sight else max(self._sight // 2, _AT_FIRST)
+        self.start, self._patience = part.stop, FEWEST
+        return part
+
+    def refused(self) -> slice:
+        """What is taken one by one before one looks again: the more, the longer it goes on."""
+        part = slice(self.start, self.start + self._patience)
+        self.start, self._sight, self._patience = part.stop, _AT_FIRST, min(2 * self._patience, _MOST_PATIENT)
+        return part
 
 
 def _one_by_one(condition: Derived, times: Int64s, values: Float64s, bad: Bools, emit: Emit) -> None:

@@ -6,28 +6,55 @@ Decides nothing: `rules.kernel` and `rules.derived` know what a reading means. I
 
 import numpy as np
 
+from domain.batch import Int64s
 from rules.condition import Condition
 from rules.derived import Derived
-from rules.kernel import Emit, fire_before, run
-from rules.plan import bad_rows
+from rules.kernel import FEWEST, Emit, Lookout, fire_before, run
+from rules.plan import Bools, bad_rows
 from rules.recent import Columns, segments
 
 
 def play(condition: Condition, rows: Columns, emit: Emit, merge: bool = True) -> None:
     """Apply readings in ascending time, firing every deadline up to the last one's time."""
     if condition.plan.inputs:
-        run_together(condition, rows, emit)
+        run_together(condition, rows, emit, merge)
     else:
         run(condition, rows.time, rows.value, rows.quality, emit, merge)
 
 
-def run_together(condition: Condition, rows: Columns, emit: Emit) -> None:
+def run_together(condition: Condition, rows: Columns, emit: Emit, merge: bool = True) -> None:
     """Apply readings of all inputs, sorted by time: those of one moment at once. Deadlines of the last one's own time
     are left: readings of that moment may follow."""
     assert isinstance(condition, Derived)
-    if not len(rows.time):
-        return
     bad = bad_rows(rows.value, rows.quality)
+    begins = np.concatenate((np.flatnonzero(np.diff(rows.time, prepend=rows.time[:1] - 1)), [len(bad)]))  # of moments
+    look = Lookout()
+    while merge and len(begins) - 1 - look.start >= FEWEST:
+        moments = _within(begins, look.part)
+        some = rows.take(moments)
+        ahead = condition.ahead_together(some.point, some.time, some.value, bad[moments])
+        # A moment counts with all of its readings.
+        count = int(np.searchsorted(begins, moments.start + ahead, "right")) - 1 - look.start
+        passes = count >= FEWEST
+        moments = _within(begins, look.passed(count) if passes else look.refused())
+        some = rows.take(moments)
+        if passes:
+            condition.pass_over_together(some.point, some.time, some.value, bad[moments])
+        else:
+            _one_by_one(condition, some, bad[moments], emit)
+    rest = slice(int(begins[look.start]) if look.start < len(begins) else len(bad), None)
+    _one_by_one(condition, rows.take(rest), bad[rest], emit)
+
+
+def _within(begins: Int64s, moments: slice) -> slice:
+    """The rows of those moments."""
+    last = len(begins) - 1
+    return slice(int(begins[min(moments.start, last)]), int(begins[min(moments.stop, last)]))
+
+
+def _one_by_one(condition: Derived, rows: Columns, bad: Bools, emit: Emit) -> None:
+    if not len(bad):
+        return
     listed = list(zip(rows.point.tolist(), rows.value.tolist(), bad.tolist(), strict=True))
     first, length = segments(rows.time)
     for start, count in zip(first.tolist(), length.tolist(), strict=True):

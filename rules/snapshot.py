@@ -291,7 +291,7 @@ def _joint(joint: Joint) -> _Joint:
 
 
 def _restored_joints(engine: "Engine", stored: list[_Joint]) -> Joints:
-    joints = Joints(engine.table, engine.complete, engine.kept)
+    joints = Joints(engine.table, engine.complete, engine.kept, engine.prefilter)
     by_place = {(one.track.point, one.track.place): one for one in joints.install()}
     for state in stored:
         joint = by_place[state.point, state.place]

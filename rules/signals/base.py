@@ -32,7 +32,7 @@ class Calm(NamedTuple):
     low: float = -np.inf
     high: float = np.inf
     until: int = NEVER
-    bad: bool = False
+    bad: bool = True
 
     def reach(self, times: Int64s, values: Float64s, bad: Bools) -> int:
         """How many of the first readings are such ones."""
@@ -58,6 +58,7 @@ class Running(ABC):
     `edge` is the end of what is known: a reading counts for at most `gap` ms (None: until the next one).
     """
 
+    HEEDS_BAD: ClassVar[bool] = True  # False: bad readings are left out
     FIELDS: ClassVar[tuple[str, ...]] = ()  # what its state is, beside value, due, edge and edge_said
 
     def __init__(self, gap: int | None) -> None:
@@ -117,21 +118,36 @@ class Running(ABC):
 
     def pass_over(self, times: Int64s, values: Float64s, bad: Bools) -> None:
         """Take readings of which `calm` or `ahead` spoke, as if one by one, with every `due` before the last one."""
-        good = ~bad
-        if not good.all():
-            self._absorb(times[good], values[good])
-        elif len(times):
-            self._absorb(times, values)
+        if not self.HEEDS_BAD:
+            heard = ~bad
+            self._absorb(times[heard], values[heard], bad[heard])
+        else:
+            stop = len(bad) - first_of(~bad[::-1])  # behind the last good one
+            self._absorb(times[:stop], values[:stop], bad[:stop])
+            for time, value in zip(times[stop:].tolist(), values[stop:].tolist(), strict=True):
+                while self.due < time:
+                    self.fire()
+                self.read(time, value, True)
         last = int(times[-1])
         while self.due < last:
             self.fire()
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
-        """Enter good readings (one at least) at once; False, with nothing done, where only one by one will do."""
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
+        """Enter readings at once, the last one good; False, with nothing done, where only one by one will do."""
         return False
 
+    def ahead_together(
+        self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float
+    ) -> int:
+        """`ahead` for readings of several inputs, sorted by time."""
+        return 0
+
+    def pass_over_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> None:
+        """`pass_over` for those that `ahead_together` spoke of."""
+        raise NotImplementedError
+
     def take_each(self, times: Int64s, values: Float64s) -> bool:
-        """`absorb` for a signal on whose memory `say` has no influence: one by one, without saying anything."""
+        """`absorb` of good readings, where `say` has no influence on what is remembered: one by one, saying nothing."""
         edge = self.edge
         for time, value in zip(times.tolist(), values.tolist(), strict=True):
             if edge < time:
@@ -140,22 +156,22 @@ class Running(ABC):
             edge = NEVER if self.gap is None else time + self.gap
         return True
 
-    def _absorb(self, times: Int64s, values: Float64s) -> None:
+    def _absorb(self, times: Int64s, values: Float64s, bad: Bools) -> None:
         if not len(times):
             return
-        if self.absorb(times, values):
+        if self.absorb(times, values, bad):
             last = int(times[-1])
             self.edge = NEVER if self.gap is None else last + self.gap
             self.edge_said = False
             self.say(last)
             return
-        for time, value in zip(times.tolist(), values.tolist(), strict=True):
+        for time, value, unknown in zip(times.tolist(), values.tolist(), bad.tolist(), strict=True):
             while self.due < time:
                 self.fire()
-            self.read(time, value, False)
+            self.read(time, value, unknown)
 
     def holes(self, times: Int64s) -> Bools:
-        """Before which of these good readings nothing was known."""
+        """Before which of these readings nothing was known, if none of them is bad."""
         holes = np.empty(len(times), np.bool_)
         holes[0] = times[0] > self.edge
         if self.gap is None:
@@ -208,10 +224,11 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, deque) else value
 
 
-def pieces(times: Int64s, since: int, edge: int, gap: int | None) -> tuple[Int64s, Int64s]:
+def pieces(times: Int64s, bad: Bools, since: int, edge: int, gap: int | None) -> tuple[Int64s, Int64s]:
     """From when to when (UTC ms) what came before each of these readings was in force: before the first one since
-    `since` until `edge` at most; before the others a reading, for at most `gap`."""
+    `since` until `edge` at most; before the others a reading, for at most `gap`, a bad one not at all."""
     start = np.concatenate((np.array([since], np.int64), times[:-1]))
     end = times.copy() if gap is None else np.minimum(times, start + gap)
     end[0] = max(since, min(int(times[0]), edge))
+    end[1:][bad[:-1]] = start[1:][bad[:-1]]
     return start, end

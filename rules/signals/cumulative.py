@@ -85,23 +85,22 @@ class _Cumulative(Running):
         before = sum(end - start for start, end in self.spans)
         if floor > -np.inf or not before < ceiling < np.inf:
             return 0
-        count = first_of(bad)
-        times, out = times[:count], self.what.outs(values[:count])
-        if not count or (self.since == NEVER and not out.any()):
-            return count
-        start, end = self._pieces(times)
+        out = self.what.outs(values) & ~bad
+        if self.since == NEVER and not out.any():
+            return len(times)
+        start, end = self._pieces(times, bad)
         length = (end - start) * np.concatenate(([self.since != NEVER], out[:-1]))
         return first_of(before + np.cumsum(length) >= ceiling)
 
-    def _pieces(self, times: Int64s) -> tuple[Int64s, Int64s]:
-        return pieces(times, int(times[0]) if self.since == NEVER else self.since, self.edge, self.gap)
+    def _pieces(self, times: Int64s, bad: Bools) -> tuple[Int64s, Int64s]:
+        return pieces(times, bad, int(times[0]) if self.since == NEVER else self.since, self.edge, self.gap)
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """Enter the spans out of the limit that end before the last one."""
-        out = self.what.outs(values)
+        out = self.what.outs(values) & ~bad
         if self.since == NEVER and not out.any():
             return True
-        start, end = self._pieces(times)
+        start, end = self._pieces(times, bad)
         start, end = np.append(start, times[-1]), np.append(end, times[-1])  # the last one's has not passed yet
         outside = np.concatenate(([self.since != NEVER], out))
         joined = outside[:-1] & outside[1:] & (end[:-1] == start[1:])

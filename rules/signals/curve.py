@@ -11,7 +11,7 @@ from enum import IntEnum
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.signals.base import UNKNOWN_VALUE, Calm, Parameters, Running
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running
 from rules.timeline import NEVER
 
 
@@ -76,7 +76,7 @@ class _Curve(Running):
         low, high = band if self.sign > 0.0 else (-band[1], -band[0])
         return Calm(low, high)
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """The phase stays what it is."""
         return True
 

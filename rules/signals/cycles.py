@@ -9,7 +9,7 @@ from collections import deque
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.signals.base import Bools, Calm, Parameters, Running, first_of
+from rules.signals.base import Bools, Calm, Parameters, Running
 from rules.timeline import NEVER
 
 MOST_RUNS = 1_024  # remembered per point
@@ -67,16 +67,14 @@ class _ShortCycles(Running):
         left = ceiling - len(self.ends)
         if floor > -np.inf or left <= 0:
             return 0
-        count = first_of(bad)
-        if not count:
-            return 0
-        _, stops, short = self._runs(times[:count], values[:count])
+        _, stops, short = self._runs(times, values, bad)
         ended = stops[short]
-        return count if len(ended) < left else int(ended[int(np.ceil(left)) - 1])
+        return len(times) if len(ended) < left else int(ended[int(np.ceil(left)) - 1])
 
-    def _runs(self, times: Int64s, values: Float64s) -> tuple[Int64s, Int64s, Bools]:
+    def _runs(self, times: Int64s, values: Float64s, bad: Bools) -> tuple[Int64s, Int64s, Bools]:
         """Since when it runs at each reading (NEVER: not seen), which readings end a run, which of these too soon."""
-        on, unknown = values > self.what.on_above, self.holes(times)
+        on, unknown = (values > self.what.on_above) & ~bad, self.holes(times) | bad
+        unknown[1:] |= bad[:-1]
         unknown[0] |= self.running is None
         before = np.concatenate(([bool(self.running)], on[:-1]))
         row = np.arange(len(times))
@@ -89,9 +87,9 @@ class _ShortCycles(Running):
         known = np.concatenate((np.array([self.since], np.int64), since[:-1]))[stops]
         return since, stops, (known != NEVER) & (times[stops] - known < self.what.shorter_than)
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """Enter the short runs that ended, and whether it runs."""
-        since, stops, short = self._runs(times, values)
+        since, stops, short = self._runs(times, values, bad)
         self.ends.extend(times[stops[short]].tolist())
         while len(self.ends) > MOST_RUNS:
             self.ends.popleft()

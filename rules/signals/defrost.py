@@ -48,6 +48,7 @@ class Defrost(Parameters, frozen=True, array_like=True, tag=True):
 
 
 class _Defrost(Running):
+    HEEDS_BAD = False
     FIELDS = ("readings", "began", "base", "on", "seen", "last")
 
     def __init__(self, what: Defrost, gap: int | None, marks: tuple[int, ...]) -> None:
@@ -95,14 +96,15 @@ class _Defrost(Running):
             return None if self.on else Calm(lowest, float(np.nextafter(lowest + 0.99 * self.what.rise, -np.inf)))
         counts = self.on if self.what.asked is Asked.LASTS else self.seen
         longest = int(min(np.ceil(ceiling), self.what.longest))
-        return Calm(until=(self.began if counts else self.last) + longest - 1, bad=True)
+        return Calm(until=(self.began if counts else self.last) + longest - 1)
 
     def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
         """As `calm` says; where a hump itself is asked for, until the first rise that might be one."""
         if self.what.asked is not Asked.ON or self.on or floor > -np.inf:
             return super().ahead(times, values, bad, floor, ceiling)
-        count = first_of(bad)
-        return self._before_rise(times[:count], values[:count])
+        good = np.flatnonzero(~bad)
+        count = self._before_rise(times[good], values[good])
+        return int(good[count]) if count < len(good) else len(bad)
 
     def _lowest(self) -> float:
         return min((one for _, one in self.readings), default=np.inf)
@@ -116,7 +118,7 @@ class _Defrost(Running):
         long: Bools = np.diff(times, prepend=self.last) > self.what.within // 2
         return long
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """What time alone does changes nothing that is remembered."""
         return self.take_each(times, values)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from domain.batch import Float64s, Int64s
 from domain.times import DAY, HOUR
-from rules.signals.base import UNKNOWN_VALUE, Calm, Parameters, Running, pieces
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running, pieces
 from rules.timeline import NEVER
 
 FINE = 1_000  # thousandths of a watt
@@ -94,11 +94,12 @@ class Remembering(Running):
         stands = self.figure != self.figure or floor < self.figure < ceiling
         return Calm(until=self.until - 1) if stands else None
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """Count the power of readings within the present period."""
+        values = np.where(bad, 0.0, values)
         if self.counter or times[-1] >= self.until or np.abs(values).max() > MOST_POWER:
             return False
-        start, end = pieces(times, self.since if self.since >= 0 else int(times[0]), self.edge, self.gap)
+        start, end = pieces(times, bad, self.since if self.since >= 0 else int(times[0]), self.edge, self.gap)
         if start[0] < self.start or abs(self.weight) > MOST_POWER:
             return False
         weight = np.rint(np.append(self.weight, values[:-1]) * FINE).astype(np.int64)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.signals.base import Calm, Running
+from rules.signals.base import Bools, Calm, Running
 
 
 class Plain(Running):
@@ -28,7 +28,7 @@ class Plain(Running):
         """What lies between the bounds."""
         return Calm(float(np.nextafter(floor, np.inf)), float(np.nextafter(ceiling, -np.inf)))
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """The last one is in force."""
         self.reading = float(values[-1])
         return True

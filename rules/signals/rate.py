@@ -37,6 +37,7 @@ class Rate(Parameters, frozen=True, array_like=True, tag=True):
 
 
 class _Rate(Running):
+    HEEDS_BAD = False
     FIELDS = ("readings",)
 
     def __init__(self, what: Rate, gap: int) -> None:
@@ -100,7 +101,7 @@ class _Rate(Running):
         low, high = (slope - doubt) * self.what.per, (slope + doubt) * self.what.per
         return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """Keep those of the window."""
         holes = np.flatnonzero(self.holes(times))
         if len(holes):

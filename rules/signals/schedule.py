@@ -56,7 +56,7 @@ class _InSchedule(Running):
 
     def calm(self, floor: float, ceiling: float) -> Calm | None:
         """Whatever comes before the hours begin or end."""
-        return Calm(until=self.due - 1, bad=True) if floor < self.value < ceiling else None
+        return Calm(until=self.due - 1) if floor < self.value < ceiling else None
 
     def pass_over(self, times: Int64s, values: Float64s, bad: Bools) -> None:
         """Only the time counts, and nothing changes yet."""

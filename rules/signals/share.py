@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.signals.base import UNKNOWN_VALUE, Calm, Parameters, Running, pieces
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running, pieces
 from rules.timeline import NEVER
 
 MOST_STRETCHES = 4_096  # per point; older ones count as unknown
@@ -132,15 +132,16 @@ class _Share(Running):
                     return start + found - needed + self.over
         return -NEVER
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """Enter what was in force before each of them, pieces of the same weight together."""
         if self.on_above is None:
+            values = np.where(bad, 0.0, values)
             if np.abs(values).max() > _LARGEST or abs(self.weight) > _LARGEST * _FINE:
                 return False
             weights = np.rint(values * _FINE).astype(np.int64)
         else:
             weights = (values > self.on_above) * _FINE
-        start, end = pieces(times, self.since if self.since >= 0 else int(times[0]), self.edge, self.gap)
+        start, end = pieces(times, bad, self.since if self.since >= 0 else int(times[0]), self.edge, self.gap)
         weight = np.concatenate((np.array([self.weight], np.int64), weights[:-1]))
         length = end - start
         if float(np.abs(weight).max()) * float(length.sum()) >= NEVER:
@@ -194,9 +195,19 @@ class _Bad(_Share):
     def calm(self, floor: float, ceiling: float) -> Calm | None:
         """Good readings without end, when none of the window is bad."""
         if floor < 0.0 < ceiling and self.total == 0 and self.weight == 0:
-            return Calm()
+            return Calm(bad=False)
         return super().calm(floor, ceiling)
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
-        """Good ones all."""
-        return super().absorb(times, np.zeros(len(times)))
+    def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
+        """As long as all are good, or whatever comes, whichever is more."""
+        calm = super().calm(floor, ceiling)
+        whatever = 0 if calm is None else calm.reach(times, values, bad)
+        return max(whatever, super().ahead(times, values, bad, floor, ceiling))
+
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
+        """All of them are known."""
+        return super().absorb(times, bad.astype(np.float64), np.zeros(len(bad), np.bool_))
+
+    def pass_over(self, times: Int64s, values: Float64s, bad: Bools) -> None:
+        """The last one may be bad: that is known too."""
+        self._absorb(times, values, bad)

@@ -11,7 +11,7 @@ from collections import deque
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.signals.base import UNKNOWN_VALUE, Calm, Parameters, Running
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running
 from rules.timeline import NEVER
 
 LEAST_READINGS = 5  # fewer may agree by chance
@@ -35,6 +35,7 @@ class Stuck(Parameters, frozen=True, array_like=True, tag=True):
 
 
 class _Stuck(Running):
+    HEEDS_BAD = False
     FIELDS = ("entries", "count", "low", "high", "moved")
 
     def __init__(self, what: Stuck, gap: int | None, marks: tuple[int, ...]) -> None:
@@ -69,9 +70,9 @@ class _Stuck(Running):
         """Whatever comes, until what stands now has stood for too long."""
         if floor > -np.inf or not self.entries:
             return None
-        return Calm(until=self.entries[0][0] + int(min(np.ceil(ceiling), self.what.longest)) - 1, bad=True)
+        return Calm(until=self.entries[0][0] + int(min(np.ceil(ceiling), self.what.longest)) - 1)
 
-    def absorb(self, times: Int64s, values: Float64s) -> bool:
+    def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """What time alone does changes nothing that is remembered."""
         return self.take_each(times, values)
 

@@ -127,7 +127,8 @@ def test_weeks_of_energy_are_judged_alike() -> None:
     rules = load_rules(text, "story")
     chance = np.random.default_rng(3)
     times = T0 + np.arange(5 * 7 * 72) * 20 * MINUTE
-    values = np.round(300.0 + 30.0 * chance.standard_normal(len(times)) + 200.0 * (chance.random(len(times)) < 0.1), 1)
+    spikes = 200.0 * (chance.random(len(times)) < 0.1)
+    values: Float64s = np.round(300.0 + 30.0 * chance.standard_normal(len(times)) + spikes, 1)
     good = np.zeros(len(times), np.bool_)
     plain, fast = begun(rules, prefilter=False), begun(rules)
     said = []

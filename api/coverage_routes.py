@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from api import coverage_models as models
 from api import parameters as given
+from api import wording
 from api.coverage import DAYS, MOST_DAYS, MOST_POINTS, PER_PAGE, CoverageDesk, CoverageReport, PointCoverage, csv_of
 from api.coverage import percent as known
 from api.operations import Operations
 from api.pages import Pages, SiteQuery
 from api.view import View
-from domain.times import MINUTE
 from rules.coverage import Coverage
 
 RANGES = (1, 7, 30)
@@ -75,7 +75,7 @@ def install(app: FastAPI, pages: Pages) -> None:
         return pages.draw(
             request, view, "coverage.html", report=report, days=days, asset=asset or "", ranges=RANGES, known=known,
             bars={one.point.name: bars(view, report, one) for one in report.points}, width=WIDE * len(report.days),
-            high=HIGH, wide=WIDE, back=max(0, offset - PER_PAGE), reasons=reasons, lasting=lasting,
+            high=HIGH, wide=WIDE, back=max(0, offset - PER_PAGE), reasons=reasons, length=wording.length,
         )  # fmt: skip
 
     app.include_router(routes)
@@ -102,12 +102,4 @@ def reasons(view: View, one: Coverage) -> str:
         (one.lost, gettext("lost for good {time}")),
         (one.silent, gettext("nothing came {time}")),
     )
-    return " · ".join(word.replace("{time}", lasting(view, part)) for part, word in words if part)
-
-
-def lasting(view: View, ms: int) -> str:
-    """How long, in the two largest units: a minute counts here."""
-    minutes = round(ms / MINUTE)
-    parts = ((minutes // 1440, "{n} d"), (minutes // 60 % 24, "{n} h"), (minutes % 60, "{n} min"))
-    shown = [view.language.gettext(text).replace("{n}", str(count)) for count, text in parts if count][:2]
-    return " ".join(shown) or view.language.gettext("less than a minute")
+    return " · ".join(word.replace("{time}", wording.length(view.language, part)) for part, word in words if part)

@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from api import command_pages, insight_words
+from api import command_pages, delays, insight_words
 from api import parameters as given
 from api.assets import Static, add_static
 from api.board import Standing, asset_of, open_alarms, set_aside, tally
@@ -72,6 +72,7 @@ class Pages:
         self.operations = operations
         self.incidents = incidents
         self.insight = insight
+        self.delays = delays.DelayDesk(operations)
         self._settings = settings
         self._environments = {code: _environment(code, static) for code in ("en", "zh")}
 
@@ -139,6 +140,7 @@ def _environment(code: str, static: Static) -> jinja2.Environment:
     environment.globals["switched"] = switched
     environment.globals["Standing"] = Standing
     environment.globals["said"] = insight_words
+    environment.globals["delay_words"] = delays.words
     return environment
 
 
@@ -163,6 +165,7 @@ def _board(routes: APIRouter, pages: Pages) -> None:
             left=left,
             aside=alone(_laid_on_the_shelf(state), incidents),
             tally=tally(state.assets),
+            delays=pages.delays.silent(state),
         )
 
 
@@ -188,6 +191,7 @@ def _asset(routes: APIRouter, pages: Pages) -> None:
             one=next(found for found in state.assets if found.asset.id == asset),
             log=by_event_time(log),
             insight=pages.insight.of_asset(view.known.catalogue.site, asset),
+            delays=pages.delays.of_asset(state, asset),
             ranges=tuple(RANGES),
             span=span if span in RANGES else "24h",
         )

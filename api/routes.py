@@ -6,8 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from api import command_routes, convert, coverage_routes, excursion_routes, incident_routes, models, rule_routes
+from api import (
+    command_routes,
+    convert,
+    coverage_routes,
+    delay_routes,
+    excursion_routes,
+    incident_routes,
+    models,
+    rule_routes,
+)
 from api import parameters as given
+from api.delays import DelayDesk
 from api.incidents import IncidentDesk
 from api.live import Feed, resume_id
 from api.operations import MOST_READINGS, Operations
@@ -38,6 +48,7 @@ def router(operations: Operations, feed: Feed, desk: RuleDesk, incidents: Incide
     incident_routes.add(routes, operations, incidents)
     excursion_routes.add(routes, operations)
     coverage_routes.add(routes, operations)
+    delay_routes.add(routes, operations, DelayDesk(operations))
     _letters(routes, operations)
     _plumbing(routes, operations)
     _events(routes, feed)

@@ -192,6 +192,14 @@ def span(language: Language, ms: int) -> str:
     return language.gettext(SPANS[-1][1]).format(n=0)
 
 
+def length(language: Language, ms: int) -> str:
+    """How long in the two largest units, where a minute counts."""
+    minutes = round(ms / MINUTE)
+    parts = ((minutes // 1440, _("{n} d")), (minutes // 60 % 24, _("{n} h")), (minutes % 60, _("{n} min")))
+    shown = [language.gettext(text).format(n=count) for count, text in parts if count][:2]
+    return " ".join(shown) or language.gettext(_("less than a minute"))
+
+
 def clock(language: Language, ms: int, timezone: str, now: int) -> str:
     """The site's local time: hours and minutes, with the day when it is not today's."""
     local = _local(ms, timezone)

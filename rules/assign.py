@@ -24,14 +24,15 @@ def plans_by_point(catalogue: Catalogue, rules: RuleSet) -> dict[str, list[Plan]
                 same.setdefault(plan, plan)
                 for rule in rules.rules.values()
                 if selects(rule.applies_to, point.name, point.metric, asset.type)
-                and (plan := _plan_at(rule, point, catalogue)) is not None
+                and (plan := plan_at(rule, point, catalogue)) is not None
             ]
             if plans:
                 found[point.name] = plans
     return found
 
 
-def _plan_at(rule: Rule, point: Point, catalogue: Catalogue) -> Plan | None:
+def plan_at(rule: Rule, point: Point, catalogue: Catalogue) -> Plan | None:
+    """The rule for that point of the catalogue; None where the catalogue lacks a point that it needs."""
     try:
         return plan_of(rule, point, lambda name: find(catalogue, point, name), catalogue)
     except MissingInputError:

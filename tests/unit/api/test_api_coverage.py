@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from api.coverage import HEADER, local_days, percent
-from api.coverage_routes import lasting
 from api.i18n import language
-from api.view import View
+from api.wording import length
 from domain.alarms import Priority
 from domain.batch import Gap
 from domain.readings import Quality
@@ -242,4 +241,4 @@ def test_each_day_is_a_bar_of_what_was_measured_and_what_came_later(bench: Any) 
     [(20_000, "less than a minute"), (HOUR, "1 h"), (25 * HOUR + MINUTE, "1 d 1 h"), (DAY + MINUTE, "1 d 1 min")],
 )
 def test_a_time_is_said_in_its_two_largest_units(ms: int, said: str) -> None:
-    assert lasting(View(language("en"), None, 0, "/", (), ""), ms) == said
+    assert length(language("en"), ms) == said

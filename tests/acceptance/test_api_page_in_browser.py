@@ -365,3 +365,33 @@ def test_the_keyboard_reaches_the_content_first_and_shows_where_it_is(school: Sc
     assert outline == "solid"
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
+
+
+def test_a_silent_fridge_says_how_far_it_was_and_its_holes_are_counted(school: School, visitor: Visitor) -> None:
+    """Warm for 23 minutes, then silent for 40: not an alarm, and not forgotten."""
+    (document,) = school.console.site_revision("school").documents
+    asset = "  - {id: larder, type: refrigerator, area: north-canteen, points: {temperature: {interval: 60s}}}\n"
+    grown = document[1].replace("assets:\n", f"assets:\n{asset}", 1)
+    now = now_ms()
+    school.console.apply_site("school", [(document[0], grown)], "test", now)
+    course = [(now - back * MINUTE, 9.4 if back < 63 else 4.2) for back in range(180, 39, -1)]
+    rows = [Reading("larder/temperature", time, value) for time, value in course]
+    school.series.append(batch_of("school", now - 40 * MINUTE, rows[-1:], agent="canteen"))
+    school.series.append(batch_of("school", now, rows, agent="canteen"))
+    school.console.flush_latest("school", [Latest(rows[-1].point, rows[-1].time, 9.4, Quality.GOOD, now)])
+    said = "Cold storage too warm (> 8.0 °C): 25 min of 30 min had passed when it fell silent"
+    page = visitor.open(school.url)
+    expect(card(page, "larder")).to_contain_text(said)
+    page.goto(f"{school.url}/assets/larder")
+    expect(page.locator("#delays")).to_contain_text(said)
+    page.get_by_role("link", name="Data completeness").click()
+    row = page.get_by_role("row").filter(has_text="larder")
+    expect(row.locator("svg.strip rect.hole")).to_have_count(7)
+    expect(row.locator("svg.strip rect.backfilled").first).to_be_visible()
+    expect(row).to_contain_text("nothing came")
+    with page.expect_download() as download:
+        page.get_by_text("Table for inspectors (CSV)").click()
+    assert download.value.suggested_filename == "school-coverage.csv"
+    table = download.value.path().read_text(encoding="utf-8").splitlines()
+    assert table[0].startswith("point,day,whole_min,measured_min")
+    assert {line.split("/")[0] for line in table[1:]} == {"larder"}

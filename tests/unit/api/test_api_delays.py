@@ -169,3 +169,32 @@ def test_a_bad_reading_stops_it_too(bench: Any) -> None:
     (found,) = bench.json(ROUTE)
     assert (found["since"], found["met_ms"]) == (iso(first), 10 * MINUTE)
     assert EventKind.RAISE not in {one.event for one in bench.console.log}
+
+
+def with_rule(bench: Any, text: str) -> None:
+    """That rule alone is in force."""
+    revision = bench.console.rules["school"][-1]
+    bench.console.rules["school"].append(replace(revision, number=9, documents=(("r.yaml", f"rules: [{text}]"),)))
+
+
+def test_a_lower_limit_is_said_as_one(bench: Any) -> None:
+    bench.all_measured()
+    with_rule(
+        bench, "{id: cold, applies_to: {metric: temperature}, condition: {below: 2}, on_delay: 1h, priority: low}"
+    )
+    beyond(bench, 11, value=1.0)
+    (found,) = bench.json(ROUTE)
+    assert (found["above"], found["below"], found["value"]) == (None, 2.0, 1.0)
+    assert "cold (&lt; 2.0 °C): 10 min of 1 h have passed" in plain(bench.page("/assets/fridge-1"))
+
+
+def test_what_has_no_limit_is_said_by_its_rule(bench: Any) -> None:
+    bench.all_measured()
+    rule = "{id: rising, applies_to: {metric: temperature}, condition: {rate: {above: 30, per: 1h, over: 10min}}, "
+    with_rule(bench, f"{rule}on_delay: 20min, priority: low, title: {{en: Rises fast, zh: 升温过快}}}}")
+    for minute in range(40, -1, -1):
+        bench.series.put(AIR, (bench.now - minute * MINUTE, 4.0 + max(0, 12 - minute)))
+    (found,) = bench.json(ROUTE)
+    assert (found["above"], found["below"]) == (None, None)
+    assert re.search(r"Rises fast: \d+ min of 20 min have passed", plain(bench.page("/assets/fridge-1")))
+    assert "升温过快：已计时" in plain(bench.page("/assets/fridge-1", "zh"))

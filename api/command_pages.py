@@ -4,6 +4,7 @@ They call the same operations as the JSON routes; a length ("for two hours") sta
 thinks in lengths. What is refused comes back as a page in the words of the API's problem.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -14,6 +15,7 @@ from api import parameters as given
 from api.command_routes import Key, heard
 from api.commands import Said
 from api.operations import Operations
+from domain.alarms import AlarmKey
 
 NAME_COOKIE = "caretaker_name"
 YEAR = 365 * 24 * 3600
@@ -40,6 +42,15 @@ def _back(form: said.Form) -> Response:
     return response
 
 
+def _plain(routes: APIRouter, path: str, do: Callable[[str, AlarmKey, Said], object]) -> None:
+    """A command that needs to be told no more than who."""
+
+    @routes.post(path)
+    def told(key: Key, form: Annotated[said.CommandForm, Form()]) -> Response:
+        do(form.site, key, heard(form))
+        return _back(form)
+
+
 def _answers(routes: APIRouter, operations: Operations) -> None:
     act = operations.commands
 
@@ -53,15 +64,8 @@ def _answers(routes: APIRouter, operations: Operations) -> None:
         act.confirm(form.site, key, heard(form), form.remedy, form.food)
         return _back(form)
 
-    @routes.post("/silence")
-    def silence(key: Key, form: Annotated[said.CommandForm, Form()]) -> Response:
-        act.silence(form.site, key, heard(form))
-        return _back(form)
-
-    @routes.post("/reset")
-    def reset(key: Key, form: Annotated[said.CommandForm, Form()]) -> Response:
-        act.reset(form.site, key, heard(form))
-        return _back(form)
+    _plain(routes, "/silence", act.silence)
+    _plain(routes, "/reset", act.reset)
 
 
 def _overlays(routes: APIRouter, operations: Operations) -> None:
@@ -72,20 +76,13 @@ def _overlays(routes: APIRouter, operations: Operations) -> None:
         act.shelve(form.site, key, heard(form), operations.clock() + form.lasting)
         return _back(form)
 
-    @routes.post("/unshelve")
-    def unshelve(key: Key, form: Annotated[said.CommandForm, Form()]) -> Response:
-        act.unshelve(form.site, key, heard(form))
-        return _back(form)
-
     @routes.post("/suppress")
     def suppress(key: Key, form: Annotated[said.ShelveForm, Form()]) -> Response:
         act.suppress_by_hand(form.site, key, heard(form), operations.clock() + form.lasting)
         return _back(form)
 
-    @routes.post("/unsuppress")
-    def unsuppress(key: Key, form: Annotated[said.CommandForm, Form()]) -> Response:
-        act.unsuppress(form.site, key, heard(form))
-        return _back(form)
+    _plain(routes, "/unshelve", act.unshelve)
+    _plain(routes, "/unsuppress", act.unsuppress)
 
 
 def _notes(routes: APIRouter, operations: Operations) -> None:

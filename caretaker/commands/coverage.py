@@ -1,6 +1,7 @@
 """`caretaker coverage`: which part of the time each point of a site was measured, for the inspector's file too."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,25 +40,18 @@ def coverage(
     from caretaker.wiring import open_console, open_series
 
     settings, now = load_settings(config), now_ms()
-    console = open_console(settings)
-    try:
-        series = open_series(settings)
-        try:
-            desk = CoverageDesk(Operations(console, series, Knowledge(console), lambda: now))
-            pages = desk.whole(site, days, asset)
-            if form is Format.CSV:
-                typer.echo(csv_of(pages), nl=False)
-            elif form is Format.JSON:
-                for page in pages:
-                    for item in as_json(page).items:
-                        typer.echo(item.model_dump_json())
-            else:
-                for line in as_text(pages):
-                    typer.echo(line)
-        finally:
-            series.close()
-    finally:
-        console.close()
+    with closing(open_console(settings)) as console, closing(open_series(settings)) as series:
+        desk = CoverageDesk(Operations(console, series, Knowledge(console), lambda: now))
+        pages = desk.whole(site, days, asset)
+        if form is Format.CSV:
+            typer.echo(csv_of(pages), nl=False)
+        elif form is Format.JSON:
+            for page in pages:
+                for item in as_json(page).items:
+                    typer.echo(item.model_dump_json())
+        else:
+            for line in as_text(pages):
+                typer.echo(line)
 
 
 def as_text(pages: "Iterable[CoverageReport]") -> Iterator[str]:

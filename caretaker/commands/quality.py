@@ -1,6 +1,7 @@
 """`caretaker quality`: how good the alarms are, which are the worst, and what would help."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,17 +46,10 @@ def quality(
     from domain.times import DAY
 
     settings, now = load_settings(config), now_ms()
-    console = open_console(settings)
-    try:
-        series = open_series(settings)
-        try:
-            desk = RuleDesk(console, series, Knowledge(console), now_ms)
-            report = desk.report(site, now - days * DAY, now)
-            tried = desk.suggestions(site, report, help_with)
-        finally:
-            series.close()
-    finally:
-        console.close()
+    with closing(open_console(settings)) as console, closing(open_series(settings)) as series:
+        desk = RuleDesk(console, series, Knowledge(console), now_ms)
+        report = desk.report(site, now - days * DAY, now)
+        tried = desk.suggestions(site, report, help_with)
     if form is Format.JSON:
         typer.echo(json.dumps(report_record(report, tried), ensure_ascii=False))
         return

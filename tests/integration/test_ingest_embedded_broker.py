@@ -18,7 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
 from tests.support import free_port, listens, wait_until
-from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML
+from tests.unit.ingest.fake_ledger import SITE_YAML
+from tests.unit.ingest.ingest_fakes import NOW, SITE
 from wire.messages import Receipt, decode_receipt
 from wire.senml import Reading, encode_pack
 from wire.topics import readings_topic, receipt_topic

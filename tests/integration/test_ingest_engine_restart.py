@@ -10,7 +10,8 @@ from ingest.settings import IngestSettings
 from ingest.site_session import SiteSession
 from rules.engine import Engine
 from store.operational.store import OperationalStore
-from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML, Bench, pack
+from tests.unit.ingest.fake_ledger import SITE_YAML
+from tests.unit.ingest.ingest_fakes import NOW, SITE, Bench, pack
 
 RULES = """
 rules:

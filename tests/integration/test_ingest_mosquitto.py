@@ -18,7 +18,8 @@ from ingest.settings import IngestSettings
 from store.operational.store import OperationalStore
 from store.series_sqlite import SqliteSeriesStore
 from tests.support import needs, wait_until
-from tests.unit.ingest.ingest_fakes import SITE, SITE_YAML, FakeJudge
+from tests.unit.ingest.fake_ledger import SITE_YAML
+from tests.unit.ingest.ingest_fakes import SITE, FakeJudge
 
 pytestmark = pytest.mark.integration
 

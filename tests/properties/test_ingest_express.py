@@ -20,7 +20,8 @@ from ingest.accept import Acceptor, Limits
 from ingest.batcher import Batcher, Sealed
 from ingest.clocks import ClockNote
 from ingest.inbox import Inbound
-from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML, raw
+from tests.unit.ingest.fake_ledger import SITE_YAML
+from tests.unit.ingest.ingest_fakes import NOW, SITE, raw
 from wire.decode import DecodedPack, decode_pack
 from wire.plain import PlainReader, Rows
 from wire.senml import Record

@@ -11,7 +11,8 @@ from domain.records import Position
 from ingest.accept import PACKS_MISSING, Acceptor, Outcome, Verdict
 from ingest.inbox import Inbound
 from ingest.letters import LETTERS_PER_PACK
-from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML, pack, raw, simple
+from tests.unit.ingest.fake_ledger import SITE_YAML
+from tests.unit.ingest.ingest_fakes import NOW, SITE, pack, raw, simple
 from wire.messages import Birth, ClockState, OnlineState, Status, encode_birth, encode_status
 from wire.senml import MAX_PACK_BYTES, GapRecord, encode_pack
 from wire.topics import birth_topic, readings_topic, status_topic

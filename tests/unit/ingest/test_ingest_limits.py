@@ -11,7 +11,8 @@ from domain.records import Position
 from domain.times import HOUR, MINUTE
 from ingest.accept import Acceptor, Limits, Verdict
 from ingest.admission import MOST_TURNED_AWAY, Admission
-from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML, pack, raw, simple
+from tests.unit.ingest.fake_ledger import SITE_YAML
+from tests.unit.ingest.ingest_fakes import NOW, SITE, pack, raw, simple
 from wire.topics import birth_topic, readings_topic
 
 FUTURE = 5 * MINUTE

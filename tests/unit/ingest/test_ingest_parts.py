@@ -216,7 +216,7 @@ def test_what_the_store_refused_of_the_board_is_written_the_next_time() -> None:
 
 def test_alarms_are_not_forgotten_when_the_store_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.unit.ingest.ingest_fakes import Bench
-    from tests.unit.ingest.test_ingest_session import KEY, begin, settle
+    from tests.unit.ingest.session_stories import KEY, begin, settle
 
     bench = Bench()
     session = begin(bench)

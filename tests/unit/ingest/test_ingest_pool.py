@@ -10,7 +10,8 @@ from ingest.inbox import Ack, Inbox
 from ingest.shares import Plan, filters, presence
 from ingest.site_pool import GIVE_EVERY, SitePool
 from tests.support import wait_until
-from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML, Bench, FakeSeries, raw
+from tests.unit.ingest.fake_ledger import SITE_YAML
+from tests.unit.ingest.ingest_fakes import NOW, SITE, Bench, FakeSeries, raw
 from wire.topics import ingest_filters, watch_filters
 
 OTHERS = ("annex", "sports")

@@ -10,8 +10,9 @@ from domain.records import DeadLetter, EntryKind, Position
 from ingest.metrics import Count
 from ingest.site_session import SiteSession
 from store.operational.store import OperationalStore
-from tests.unit.ingest.ingest_fakes import NOW, SITE, SITE_YAML, Bench, pack, simple
-from tests.unit.ingest.test_ingest_session import begin
+from tests.unit.ingest.fake_ledger import SITE_YAML
+from tests.unit.ingest.ingest_fakes import NOW, SITE, Bench, pack, simple
+from tests.unit.ingest.session_stories import begin
 
 
 def second(bench: Bench, session: SiteSession) -> None:

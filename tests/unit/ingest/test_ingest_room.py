@@ -7,7 +7,7 @@ import pytest
 from ingest.room import Room, Shortage
 from ingest.settings import IngestSettings
 from tests.unit.ingest.ingest_fakes import SITE, Bench, FakeLedger, pack
-from tests.unit.ingest.test_ingest_session import begin
+from tests.unit.ingest.session_stories import begin
 
 SETTINGS = replace(IngestSettings("mqtt://localhost"), journal_bytes=1000, disk_reserve=400)
 

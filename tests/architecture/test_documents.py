@@ -11,7 +11,10 @@ from caretaker.cli import COMMANDS, GROUPS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("*.md"), *(DOCS / "decisions").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+PAGES = sorted([
+    *DOCS.glob("*.md"), *(DOCS / "decisions").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md",
+    ROOT / "deploy" / "README.md",
+])  # fmt: skip
 
 
 def generator() -> ModuleType:

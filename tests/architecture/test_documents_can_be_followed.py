@@ -14,7 +14,7 @@ from caretaker.cli import build
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+PAGES = sorted([*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "deploy" / "README.md"])
 RECORDS = sorted((DOCS / "decisions").glob("*.md"))
 FOLDERS = sorted(path.name for path in ROOT.iterdir() if path.is_dir() and (path / "__init__.py").exists())
 NAMED_FOLDERS = "|".join([*FOLDERS, "tests", "docs", "examples", "deploy", r"\.ci"])
@@ -33,8 +33,8 @@ def code(page: Path) -> Iterator[str]:
 def commands(page: Path) -> Iterator[list[str]]:
     """The words after `caretaker` of each command of the page, without comments and brackets."""
     for line in code(page):
-        found = re.search(r"(?:^|[\s/])caretaker ((?!caretaker)[a-z].*)", " ".join(line.split()))
-        if found and not re.search(r"\b(useradd|chown|pip) .*caretaker", line):
+        found = re.match(r"(?:|.*[\s/])caretaker ((?!caretaker\b)[a-z].*)", " ".join(line.split()))
+        if found:
             words = re.sub(r"[\[\]…]", " ", found[1]).split(" #")[0].split(" | ")[0].split(" > ")[0]
             yield shlex.split(words)
 

@@ -19,7 +19,7 @@ from domain.times import MINUTE, SECOND
 from rules.backtest import backtest
 from rules.engine import Engine
 from rules.model import RuleSet
-from tests.properties.test_engine_promises import T0, by_alarm, readings, undated
+from tests.properties.promises import T0, by_alarm, readings, undated
 from tests.properties.test_joint_promises import columns, rule_sets
 from tests.properties.test_signal_promises import EXAMPLES
 

@@ -1,35 +1,33 @@
 """What the engine promises holds for rules that look at several points: combined conditions, and masks."""
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.alarms import Alarm, AlarmEvent, AlarmKey, Priority
+from domain.alarms import AlarmEvent, AlarmKey, Priority
 from domain.batch import batch_of
-from domain.lifecycle import apply
 from domain.readings import Reading
 from domain.times import MINUTE, SECOND
 from rules.backtest import backtest
-from rules.engine import Engine
 from rules.model import Combined, DerivedLimit, Level, Limit, Mask, Mode, Part, Rule, RuleSet, Selector
 from rules.readings_csv import ReadingRows
 from rules.signals.cumulative import Cumulative
 from rules.signals.share import Duty
 from rules.signals.unbalance import Unbalance
-from tests.properties.test_engine_promises import (
+from tests.properties.promises import (
     POINTS,
     Pack,
+    apart,
     by_alarm,
+    cut_off,
     end_of,
     engine_with,
     finish,
-    intervals,
     joined,
+    legal,
     readings,
-    run,
     stories,
     undated,
 )
@@ -119,16 +117,6 @@ def test_snapshot_and_restore_anywhere_change_nothing(rules: RuleSet, story: lis
     cut_off(rules, story, data.draw(st.integers(0, len(story))))
 
 
-def cut_off(rules: RuleSet, story: list[Pack], cut: int) -> None:
-    """A restart after that many packs, from a snapshot, changes neither what is said nor what is known at the end."""
-    whole, first, second = engine_with(rules), engine_with(rules), Engine("school")
-    said = run(whole, story) + finish(whole, story)
-    before = run(first, story[:cut])
-    second.restore(first.snapshot())
-    assert said == before + run(second, story[cut:]) + finish(second, story)
-    assert second.snapshot() == whole.snapshot()
-
-
 @settings(max_examples=EXAMPLES)
 @given(st.sampled_from((90 * SECOND, 3 * MINUTE)), st.sampled_from((0, 4 * MINUTE)), stories(late=True), st.data())
 def test_a_restart_keeps_when_each_phase_becomes_unknown(
@@ -144,13 +132,7 @@ def test_a_restart_keeps_when_each_phase_becomes_unknown(
 @settings(max_examples=EXAMPLES)
 @given(rule_sets(), stories(late=True))
 def test_every_event_is_legal_and_excursions_do_not_overlap(rules: RuleSet, story: list[Pack]) -> None:
-    engine = engine_with(rules)
-    for key, events in by_alarm(run(engine, story) + finish(engine, story)).items():
-        alarm = Alarm("school", key)
-        for event in events:
-            alarm, _ = apply(alarm, event)
-        spans = sorted(intervals(events))
-        assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
+    apart(legal(rules, story))
 
 
 @settings(max_examples=EXAMPLES)

@@ -1,17 +1,12 @@
 """What the engine promises holds for conditions on derived series too, for any story and any parameters."""
 
-import itertools
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.alarms import Alarm, AlarmEvent, EventKind, Priority
+from domain.alarms import AlarmEvent, EventKind, Priority
 from domain.batch import batch_of
-from domain.lifecycle import apply
 from domain.readings import Reading
 from domain.times import MINUTE, SECOND
-from rules.engine import Engine
 from rules.model import DerivedLimit, Level, Limit, Rule, RuleSet, Selector
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
@@ -21,21 +16,21 @@ from rules.signals.known import Signal
 from rules.signals.rate import Rate
 from rules.signals.share import Duty, Mean, Unreadable
 from rules.signals.stuck import Stuck
-from tests.properties.test_engine_promises import (
+from tests.properties.promises import (
     POINTS,
     T0,
     Pack,
+    advanced_in_between,
+    apart,
+    batched_in_any_way,
     by_alarm,
+    cut_off,
     end_of,
     engine_with,
-    fed,
-    finish,
-    intervals,
-    joined,
+    fast_as_plain,
+    legal,
     readings,
-    run,
     stories,
-    undated,
 )
 
 # A sixth of the promises' examples where time is short; all of them in the long profile.
@@ -106,59 +101,31 @@ def rule_sets(draw: st.DrawFn) -> RuleSet:
 @settings(max_examples=EXAMPLES)
 @given(rule_sets(), stories(late=True), st.data())
 def test_it_does_not_matter_how_packs_are_batched(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
-    singly, together = engine_with(rules), engine_with(rules)
-    one, other = [], []
-    while story:
-        size = data.draw(st.integers(1, 4))
-        group, story = story[:size], story[size:]
-        group = [replace(pack, received=group[-1].received) for pack in group]
-        one += fed(singly, group) + singly.review(group[-1].received)[1]
-        other += together.feed(joined(group)) + together.review(group[-1].received)[1]
-    assert by_alarm(one) == by_alarm(other)
+    batched_in_any_way(rules, story, data)
 
 
 @settings(max_examples=EXAMPLES)
 @given(rule_sets(), stories(late=False), st.data())
 def test_extra_advances_change_only_the_delivery(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
-    plain, nudged = engine_with(rules), engine_with(rules)
-    said, also = run(plain, story), []
-    for number, pack in enumerate(story):
-        rest = [row.time for later in story[number:] if later.agent == pack.agent for row in later.readings]
-        if rest and data.draw(st.booleans()):
-            also += nudged.advance(pack.agent, data.draw(st.integers(T0, min(rest))))
-        also += nudged.feed(pack.batch())
-    assert undated(said + finish(plain, story)) == undated(also + finish(nudged, story))
+    advanced_in_between(rules, story, data, clock=False)
 
 
 @settings(max_examples=EXAMPLES)
 @given(rule_sets(), stories(late=True), st.data())
 def test_snapshot_and_restore_anywhere_change_nothing(rules: RuleSet, story: list[Pack], data: st.DataObject) -> None:
-    cut = data.draw(st.integers(0, len(story)))
-    whole, first, second = engine_with(rules), engine_with(rules), Engine("school")
-    said = run(whole, story) + finish(whole, story)
-    before = run(first, story[:cut])
-    second.restore(first.snapshot())
-    assert said == before + run(second, story[cut:]) + finish(second, story)
-    assert second.snapshot() == whole.snapshot()
+    cut_off(rules, story, data.draw(st.integers(0, len(story))))
 
 
 @settings(max_examples=EXAMPLES)
 @given(rule_sets(), stories(late=True))
 def test_the_fast_path_says_what_the_plain_one_says(rules: RuleSet, story: list[Pack]) -> None:
-    fast, plain = engine_with(rules), engine_with(rules, prefilter=False)
-    assert run(fast, story) + finish(fast, story) == run(plain, story) + finish(plain, story)
+    fast_as_plain(rules, story)
 
 
 @settings(max_examples=EXAMPLES)
 @given(rule_sets(), stories(late=True))
 def test_every_event_is_legal_and_excursions_do_not_overlap(rules: RuleSet, story: list[Pack]) -> None:
-    engine = engine_with(rules)
-    for key, events in by_alarm(run(engine, story) + finish(engine, story)).items():
-        alarm = Alarm("school", key)
-        for event in events:
-            alarm, _ = apply(alarm, event)
-        spans = sorted(intervals(events))
-        assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
+    apart(legal(rules, story))
 
 
 @settings(max_examples=EXAMPLES)

@@ -7,6 +7,7 @@ fast path to the plain meaning in tests.
 """
 
 from heapq import heappop, heappush
+from itertools import chain
 
 import numpy as np
 
@@ -104,16 +105,16 @@ class Engine:
 
         What needs a history that does not answer stays in doubt; it is tried again later.
         """
-        table = self.table
-        points = None if again is None else [table.numbers[one] for one in again.points if one in table.numbers]
-        found = self.doubts.review(table, self.past, self.complete, now, self.counters, self.prefilter, points)
+        names, numbers = self.table.names, self.table.numbers
+        points = None if again is None else [numbers[one] for one in again.points if one in numbers]
+        found = self.doubts.review(self.table, self.past, self.complete, now, self.counters, self.prefilter, points)
         for point, _ in found:
-            table.refresh(point)
+            self.table.refresh(point)
             self._queue(point)
         several = review_joints(self.joints, self.doubts, self.past, now, self.counters, again)
-        said = [*(one for _, changes in found for one in changes), *(one for _, changes in several for one in changes)]
-        events = [self._event(track.condition.plan, table.names[track.point], change, now) for track, change in said]
-        return Review(now, tuple(table.names[point] for point, _ in found), tuple(key for key, _ in several)), events
+        said = chain.from_iterable(changes for _, changes in (*found, *several))
+        events = [self._event(track.condition.plan, names[track.point], change, now) for track, change in said]
+        return Review(now, tuple(names[point] for point, _ in found), tuple(key for key, _ in several)), events
 
     def configure(self, catalogue: Catalogue, rules: Revision | None, now: int) -> list[AlarmEvent]:
         """Catalogue and rules as of now; conditions that no longer apply close. InputError for a bad rules document."""
@@ -230,6 +231,7 @@ class Engine:
     def _move(self, agent: Agent, target: int, detected: int) -> list[AlarmEvent]:
         """Apply what the frontier reaches, then let pass what is due before it."""
         agent.frontier = target
+        self.joints.moved.add(agent.number)
         if len(agent.waiting.time):
             rows = agent.release(target)
             if len(rows.time):
@@ -241,6 +243,7 @@ class Engine:
         """As `_move` for agents that have nothing to do with each other."""
         for agent, target in joint.movers:
             agent.frontier = target
+            self.joints.moved.add(agent.number)
         if len(joint.rows.time):
             self._apply(joint.rows)
         for agent, target in joint.movers:
@@ -340,8 +343,7 @@ class Engine:
         known = self.past.stretch(self.kept(track.point), name, frontier - plan.memory, NEVER)
         if known is None or not known[1]:
             return []
-        fresh, changes = judge_again(condition_of(plan), -NEVER, known[0], frontier, -1, self.prefilter)
-        track.condition = fresh
+        track.condition, changes = judge_again(condition_of(plan), -NEVER, known[0], frontier, -1, self.prefilter)
         return self._begun(track, frontier, changes, now)
 
     def _begun(self, track: Track, frontier: int, changes: list[Change], now: int) -> list[AlarmEvent]:
@@ -386,10 +388,8 @@ class Engine:
             return []
         said, self._said = self._said, []
         said.sort(key=lambda one: one[:3])
-        names = self.table.names
-        return [
-            self._event(track.condition.plan, names[point], change, detected) for _, point, _, track, change in said
-        ]
+        told = ((track.condition.plan, self.table.names[point], change) for _, point, _, track, change in said)
+        return [self._event(*one, detected) for one in told]
 
     def _silent(self, changes: list[tuple[int, Change]], detected: int) -> list[AlarmEvent]:
         plans, names = self.silence.plans, self.silence.slot_points

@@ -9,7 +9,7 @@ is unknown there, as its gap rule says. What it brings later is late data: the s
 Readings of the inputs wait here until the joint frontier passes them. Readings of one moment are judged together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -71,9 +71,12 @@ class Joints:
         self.frontier_of = frontier_of  # how far the story of a point is complete, or -NEVER
         self.kept_of = kept_of  # what memory has of a point
         self.doubtful: set[Joint] = set()
+        self.moved: set[int] = set()  # agents, by number, whose frontier moved since rules were judged
         self.all: list[Joint] = []
         self.fed: dict[int, list[tuple[Joint, int]]] = {}  # by point: which rules it is an input of, and as which
         self.feeding = np.zeros(0, np.bool_)
+        self._inputs = self._owners = np.zeros(0, np.int64)  # the points of `fed`, and whose they are
+        self._of_agent: dict[int, dict[Joint, None]] = {}
 
     def install(self) -> list[Joint]:
         """Follow the plans that the table holds now; what stays keeps its state. The new ones are returned."""
@@ -93,6 +96,9 @@ class Joints:
         self.doubtful &= set(self.all)
         self.feeding = np.zeros(len(self.table.owner), np.bool_)
         self.feeding[list(self.fed)] = True
+        self._inputs = np.array(list(self.fed), np.int64)
+        self._owners = np.full(len(self._inputs), -1, np.int64)
+        self._of_agent = {}
         return new
 
     def _sources(self, point: int, plan: Plan) -> list[int]:
@@ -155,8 +161,8 @@ class Joints:
         return joint.frontier, changes
 
     def judge(self, say: Say) -> None:
-        """Judge all as far as their inputs are known."""
-        for joint in self.all:
+        """Judge those whose inputs' stories have grown, as far as all of them are known."""
+        for joint in self._concerned():
 
             def tell(_: Condition, change: Change, track: Track = joint.track) -> None:
                 say(track, change)
@@ -164,9 +170,24 @@ class Joints:
             target = self.target(joint)
             if target > joint.frontier:
                 condition = joint.track.condition
-                run_together(condition, joint.release(target), tell, self.merge)
+                run_together(condition, joint.release(target), tell)
                 fire_before(condition, target, tell)
                 joint.frontier = target
+
+    def _concerned(self) -> Iterable[Joint]:
+        """The rules with an input whose agent moved, or whose agent is another one now. Others cannot go on: a site
+        may have tens of thousands, and a batch is of a few agents."""
+        owners = self.table.owner[self._inputs]
+        found: dict[Joint, None] = {}
+        for place in np.flatnonzero(owners != self._owners).tolist():
+            of_agent = self._of_agent.setdefault(int(owners[place]), {})
+            for joint, _ in self.fed[int(self._inputs[place])]:
+                of_agent[joint] = found[joint] = None
+        self._owners = owners
+        for agent in self.moved:
+            found.update(self._of_agent.get(agent, {}))
+        self.moved.clear()
+        return found
 
     def stretch(self, joint: Joint, past: Past, start: int, ask: bool = True) -> tuple[Columns, int | None] | None:
         """Readings of all inputs from `start`, each with the one before, to before the joint frontier, and up to which

@@ -1,5 +1,7 @@
 """Late data of rules on several points: what is waited for, what is judged again, and what stays in doubt."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from domain.records import Series
 from domain.times import HOUR, MINUTE, SECOND
 from rules.engine import Engine
 from rules.loading import load_rules
+from tests.properties.test_engine_promises import Pack, joined
 from tests.unit.rules.signal_stories import T0
 from tests.unit.rules.test_joint_stories import DEAD, SITE, feed, minutes, rule, series
 
@@ -132,3 +135,34 @@ def test_what_a_review_can_do_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch
     second, events = engine.review(moment)
     assert (first.several, second.several) == ((("r", "f/temperature"),), (("q", "f/temperature"),))
     assert (nothing, minutes(events)) == ([], [(8, "raise")])
+
+
+def test_a_batch_of_one_agent_touches_the_rules_on_its_points_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site may have tens of thousands of such rules, and a batch is of a few agents."""
+    engine = begun(DEAD.replace("metric: power", "point: f/power"))
+    feed(engine, "a", along("f/temperature", 0, 0, -18.0), 0)
+    feed(engine, "b", along("g/temperature", 0, 0, -18.0), 0)
+    feed(engine, "c", along("f/power", 0, 0, 90.0), 0)
+    looked: list[str] = []
+    target = engine.joints.target
+    monkeypatch.setattr(
+        engine.joints, "target", lambda joint: (looked.append(engine.table.names[joint.track.point]), target(joint))[1]
+    )
+    feed(engine, "b", along("g/temperature", 1, 1, -18.0), 1)
+    assert looked == ["g/temperature"]
+    feed(engine, "c", along("f/power", 1, 1, 90.0), 1)
+    assert sorted(looked) == ["f/temperature", "g/temperature", "g/temperature"], "both look at that power"
+    feed(engine, "other", along("f/power", 2, 2, 90.0), 2)
+    assert len(looked) == 5, "the point is another agent's now"
+
+
+def test_what_two_agents_say_in_one_batch_is_judged_at_once() -> None:
+    engine = begun(DEAD)
+    for minute in range(6):
+        moment = T0 + minute * MINUTE
+        packs = (
+            Pack("a", (Reading("f/temperature", moment, -10.0),), moment + SECOND, moment + SECOND),
+            Pack("b", (Reading("f/power", moment, 0.0),), moment + SECOND, moment + SECOND),
+        )
+        batch = replace(joined(list(packs)), site="s")
+        assert minutes(engine.feed(batch)) == ([(5, "raise")] if minute == 5 else [])

@@ -15,7 +15,10 @@ from domain.times import MINUTE, from_ms
 from domain.units import Quantity
 from rules.model import Limit, Rule
 
-_WORDS = {"time": _("Time"), "value": _("Value"), "low": _("Lowest"), "high": _("Highest")}
+_WORDS = {
+    "time": _("Time"), "value": _("Value"), "low": _("Lowest"), "high": _("Highest"),
+    "none": _("No readings in this time"),
+}  # fmt: skip
 _ABOVE, _BELOW = _("Limit: at most {value}"), _("Limit: at least {value}")
 
 

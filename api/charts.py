@@ -26,6 +26,9 @@ RANGES: Mapping[str, tuple[int, int | None]] = {  # range -> (span, window step;
     "7d": (7 * DAY, HOUR),
 }
 MOST_RAW = 5_000
+# How far beyond what is measured a further limit may lie to be drawn: so many times the height that is drawn already,
+# or this share of the value (a voltage near 230 V moves little, and its lower limit is 30 V away).
+_REACH, _REACH_OF_VALUE = 2.0, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,22 @@ def limit_lines(rules: Sequence[Rule], texts: Mapping[tuple[str, int], str]) -> 
     return list(found.values())
 
 
+def in_reach(limits: Sequence[LimitLine], rows: Sequence[Row]) -> list[LimitLine]:
+    """The limits that the chart can show without flattening what was measured: the nearest one, and the others that
+    are not much farther than it. What no refrigerator ever shows (80 °C, -60 °C) would make a line of every curve."""
+    if not limits or not rows:
+        return list(limits)
+    low, high = min(row.low for row in rows), max(row.high for row in rows)
+
+    def distance(line: LimitLine) -> float:
+        return max(line.value - high, low - line.value, 0.0)
+
+    nearest = min(limits, key=distance)
+    shown = max(high, nearest.value) - min(low, nearest.value)
+    reach = max(_REACH * shown, _REACH_OF_VALUE * max(abs(low), abs(high)))
+    return [line for line in limits if line is nearest or distance(line) <= reach]
+
+
 def clipped(excursions: Sequence[Excursion], start: int, end: int) -> list[tuple[int, int]]:
     """The excursions within the chart; one that goes on reaches to its end."""
     spans = ((max(one.start, start), min(one.end if one.end is not None else end, end)) for one in excursions)
@@ -155,14 +174,15 @@ def segments(chart: Chart) -> list[dict[str, float | int]]:
 def document(chart: Chart, theme: Theme, words: Mapping[str, str], offset: int) -> dict[str, Any]:
     """The Vega-Lite document, data included.
 
-    `words` are the texts `time`, `value`, `low`, `high`. `offset` (ms) is the site's distance from UTC at the chart's
-    end: times are drawn shifted by it on a UTC scale, so that the axis shows the site's clock wherever the reader is.
+    `words` are the texts `time`, `value`, `low`, `high`, `none`. `offset` (ms) is the site's distance from UTC at the
+    chart's end: times are drawn shifted by it on a UTC scale, so that the axis shows the site's clock wherever the
+    reader is.
     """
     return {
         "$schema": SCHEMA,
         "description": chart.title,
         "width": "container",
-        "height": 120 if chart.state_names else 260,
+        "height": _height(chart),
         "autosize": {"type": "fit-x", "contains": "padding"},
         "background": "transparent",
         "padding": {"left": 2, "right": 8, "top": 6, "bottom": 2},
@@ -170,10 +190,24 @@ def document(chart: Chart, theme: Theme, words: Mapping[str, str], offset: int) 
             _frame(chart, offset),
             *_shading(unknown_spans(chart), theme.unknown, 0.16, chart, offset),
             *_shading(chart.out, theme.out, 0.16, chart, offset),
-            *_measured(chart, theme, words, offset),
+            *(_measured(chart, theme, words, offset) if chart.rows else [_nothing(chart, theme, words, offset)]),
             *_limits(chart, theme, offset),
         ],
         "config": _config(theme),
+    }
+
+
+def _height(chart: Chart) -> int:
+    return 120 if chart.state_names else 260
+
+
+def _nothing(chart: Chart, theme: Theme, words: Mapping[str, str], offset: int) -> dict[str, Any]:
+    """The words where a line would be. A line without data has no extent, and Vega complains of that."""
+    middle = (chart.start + chart.end) // 2 + offset
+    return {
+        "data": {"values": [{"t": middle, "text": words["none"]}]},
+        "mark": {"type": "text", "fontSize": 16, "color": theme.text},
+        "encoding": {"x": _x(chart, offset), "y": {"value": _height(chart) / 2}, "text": {"field": "text"}},
     }
 
 
@@ -211,8 +245,6 @@ def _y(chart: Chart, field_name: str) -> dict[str, Any]:
         axis["values"] = known
         axis["labelExpr"] = _names_expression(chart.state_names)
         scale = {"zero": False, "nice": False, "domain": [known[0] - 0.25, known[-1] + 0.25]}
-    elif not chart.rows and not chart.limits:
-        axis["labels"] = False
     return {"field": field_name, "type": "quantitative", "scale": scale, "axis": axis}
 
 
@@ -241,7 +273,7 @@ def _limits(chart: Chart, theme: Theme, offset: int) -> list[Any]:
     layers: list[Any] = []
     label = {"type": "text", "align": "left", "dx": 4, "dy": -7, "fontWeight": 600}
     halo = {**label, "stroke": theme.surface, "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.8}
-    for line in chart.limits:
+    for line in in_reach(chart.limits, chart.rows):
         data = {"values": [{"y": line.value, "text": line.text, "t": chart.start + offset}]}
         color, y = theme.limit[line.priority], _y(chart, "y")
         rule = {"type": "rule", "color": color, "strokeDash": [6, 4], "size": 1.5}

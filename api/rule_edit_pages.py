@@ -116,6 +116,21 @@ class _Rules:
         self._changing(routes)
         self._new(routes)
         self._going_back(routes)
+        self._again(routes)
+
+    @staticmethod
+    def _again(routes: APIRouter) -> None:
+        """The address of a form's answer, asked for as a page (reloaded, or in another language): the form's page."""
+
+        @routes.get("/rules/{form}/try")
+        @routes.get("/rules/{form}/save")
+        @routes.get("/rule-revisions/{form}/try")
+        @routes.get("/rule-revisions/{form}/save")
+        @routes.get("/rule-new/try")
+        @routes.get("/rule-new/save")
+        def again(request: Request) -> Response:
+            path = request.url.path.rpartition("/")[0]
+            return RedirectResponse(f"{path}?{request.url.query}" if request.url.query else path, 303)
 
     def _lists(self, routes: APIRouter) -> None:
         @routes.get("/rules")

@@ -99,16 +99,22 @@ def field_name(language: Language, field: Field) -> str:
 
 def sentence(language: Language, effect: Comparison) -> str:
     """What the change does over the stored history, in one sentence."""
-    counts = [
-        (effect.count(Loss.NUISANCE), language.gettext("{n} nuisance alarms fewer"), True),
-        (effect.count(Loss.REAL), language.gettext("{n} real excursions hidden"), True),
-        (effect.merged, language.gettext("{n} joined to the one before"), False),
-        (effect.count(Loss.COVERED), language.gettext("{n} left to another rule"), False),
-        (len(effect.gained), language.gettext("{n} alarms more"), False),
-        (effect.later, language.gettext("{n} told later"), False),
-        (effect.earlier, language.gettext("{n} told earlier"), False),
+    ngettext, gettext = language.ngettext, language.gettext
+    nuisance, real, more = effect.count(Loss.NUISANCE), effect.count(Loss.REAL), len(effect.gained)
+    covered = effect.count(Loss.COVERED)
+    always = [
+        (nuisance, ngettext("{n} nuisance alarm fewer", "{n} nuisance alarms fewer", nuisance)),
+        (real, ngettext("{n} real excursion hidden", "{n} real excursions hidden", real)),
     ]
-    return language.gettext("; ").join(text.replace("{n}", str(n)) for n, text, always in counts if n or always)
+    where_any = [
+        (effect.merged, gettext("{n} joined to the one before")),
+        (covered, gettext("{n} left to another rule")),
+        (more, ngettext("{n} alarm more", "{n} alarms more", more)),
+        (effect.later, gettext("{n} told later")),
+        (effect.earlier, gettext("{n} told earlier")),
+    ]
+    shown = [*always, *((count, text) for count, text in where_any if count)]
+    return gettext("; ").join(text.replace("{n}", str(count)) for count, text in shown)
 
 
 def loosened(language: Language, one: Loosening) -> str:

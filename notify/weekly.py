@@ -123,12 +123,12 @@ def weekly_message(site: str, week: Week, catalogue: Catalogue, language: str, r
     if not week.bad:
         line = Label(
             f"{week.told} alarms were told this week, none of them a nuisance: nothing to do.",
-            f"本周共 {week.told} 次报警，没有干扰报警，无需处理。",
+            f"本周共 {week.told} 次报警，没有误扰报警，无需处理。",
         ).in_language(language)
         return Message(site, Action.SUMMARY, None, title, line)
     head = Label(
         f"{week.told} alarms were told this week. These disturbed for nothing; try a change on the page Rules:",
-        f"本周共 {week.told} 次报警。以下报警多为干扰，可在“规则”页试算修改：",
+        f"本周共 {week.told} 次报警。以下报警多为误扰，可在“规则”页试算修改：",
     ).in_language(language)
     lines = [_line(site, one, catalogue, language, rule_title) for one in week.bad]
     return Message(site, Action.SUMMARY, Priority.LOW, title, "\n".join([head, *lines]))
@@ -141,7 +141,7 @@ def _line(site: str, one: BadOne, catalogue: Catalogue, language: str, rule_titl
     what = Label(
         f"{asset} · {rule}: {one.count} times, {one.lapsed} over before anybody could act, "
         f"{one.nuisance} called a nuisance.",
-        f"{asset} · {rule}：{one.count} 次，其中 {one.lapsed} 次来不及处置已结束，{one.nuisance} 次被标为干扰。",
+        f"{asset} · {rule}：{one.count} 次，其中 {one.lapsed} 次来不及处置已结束，{one.nuisance} 次被标为误扰。",
     ).in_language(language)
     return f"{what} {_advice(one, language)}"
 

@@ -108,6 +108,7 @@
 
   async function refresh() {
     waiting = null;
+    if (!document.querySelector("[data-live], [data-live-list]")) return; // nothing on this page changes by itself
     if (fetching) {
       again = true;
       return;

@@ -1,5 +1,6 @@
 """A chart never suggests a reading where there was none, and shows limits and what was out of them."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from api.charts import (
     DARK,
     LIGHT,
     Chart,
+    LimitLine,
     Row,
     clipped,
     document,
+    in_reach,
     limit_lines,
     rows_of_series,
     rows_of_windows,
@@ -28,7 +31,7 @@ from domain.times import HOUR, MINUTE
 from domain.units import unit_of
 
 POINT = Point("fridge-1", "temperature", unit_of("Cel"), MINUTE)
-WORDS = {"time": "Time", "value": "Value", "low": "Lowest", "high": "Highest"}
+WORDS = {"time": "Time", "value": "Value", "low": "Lowest", "high": "Highest", "none": "No readings"}
 
 
 def chart(*times: int, **more: Any) -> Chart:
@@ -57,8 +60,11 @@ def test_what_is_unknown_reaches_from_reading_to_reading_and_to_both_ends() -> N
 def test_without_readings_everything_is_unknown() -> None:
     assert unknown_spans(chart()) == [(0, 60 * MINUTE)]
     drawn = document(chart(), LIGHT, WORDS, 0)
-    assert "line" in marks(drawn)
+    assert "line" not in marks(drawn)  # a line without data has no extent: Vega complains of that
     assert drawn["layer"][1]["data"]["values"] == [{"t": 0, "u": 60 * MINUTE}]
+    (said,) = [layer for layer in drawn["layer"] if layer["mark"]["type"] == "text"]
+    assert said["data"]["values"] == [{"t": 30 * MINUTE, "text": "No readings"}]
+    assert "text" not in marks(document(chart(1, 2), LIGHT, WORDS, 0))
 
 
 def test_a_bad_reading_is_a_hole_whatever_number_it_carries() -> None:
@@ -103,6 +109,24 @@ def test_limits_at_one_height_are_one_line_of_the_gravest(bench: Any) -> None:
         (0.0, Priority.LOW),
     ]
     assert lines[1].text == "at most 12"
+
+
+def test_a_limit_far_from_what_is_measured_does_not_flatten_it() -> None:
+    def kept(low: float, high: float, *heights: float) -> list[float]:
+        lines = [LimitLine(height, Priority.HIGH, "") for height in heights]
+        return [line.value for line in in_reach(lines, [Row(0, low, low, low), Row(1, high, high, high)])]
+
+    assert kept(3.0, 8.6, 8.0, 12.0, 0.0, 80.0, -60.0) == [8.0, 12.0, 0.0]  # a fridge
+    assert kept(-20.0, -17.0, -12.0, 80.0, -60.0) == [-12.0]  # a freezer
+    assert kept(226.0, 229.0, 235.4, 198.0) == [235.4, 198.0]  # a voltage
+    assert kept(420.0, 600.0, 2_800.0) == [2_800.0]  # the only one, however far
+    assert kept(4.0, 4.0, 8.0, 80.0) == [8.0]
+    assert in_reach([LimitLine(80.0, Priority.LOW, "")], []) == [LimitLine(80.0, Priority.LOW, "")]
+    far = document(
+        chart(1, 2, limits=[LimitLine(8.0, Priority.HIGH, "8"), LimitLine(80.0, Priority.LOW, "80")]), LIGHT, WORDS, 0
+    )
+    assert '"text": "80"' not in json.dumps(far)
+    assert '"text": "8"' in json.dumps(far)
 
 
 def test_a_state_is_drawn_in_steps_with_its_names() -> None:
@@ -156,7 +180,8 @@ def test_long_ranges_are_drawn_with_a_band_from_lowest_to_highest(bench: Any) ->
 
 def test_without_any_reading_the_chart_is_drawn_all_the_same(bench: Any) -> None:
     for span in ("3h", "24h", "7d"):
-        assert bench.json(f"{CHART}&range={span}&theme=dark")["layer"]
+        assert "此时段没有读数" in str(bench.json(f"{CHART}&range={span}&theme=dark&lang=zh")["layer"])
+    assert "No readings in this time" in bench.get(f"{CHART}&range=3h&lang=en&form=svg").text
 
 
 def test_the_document_can_be_drawn_as_a_picture(bench: Any) -> None:
@@ -169,7 +194,8 @@ def test_the_document_can_be_drawn_as_a_picture(bench: Any) -> None:
 
 def test_every_form_of_chart_is_a_document_that_the_library_accepts() -> None:
     for more in ({}, {"banded": True}, {"state_names": {0.0: "Off", 1.0: "On"}}, {"out": [(0, MINUTE)]}):
-        assert vl_convert.vegalite_to_vega(document(chart(1, 2, 3, 30, **more), LIGHT, WORDS, 0))
+        for times in ((1, 2, 3, 30), ()):
+            assert vl_convert.vegalite_to_vega(document(chart(*times, **more), LIGHT, WORDS, 0))
 
 
 @pytest.mark.parametrize("query", ["&range=1y", "&theme=pink", "&form=png"])

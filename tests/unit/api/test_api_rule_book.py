@@ -137,12 +137,12 @@ def test_a_change_is_told_in_one_sentence_in_both_languages() -> None:
     lost = tuple((episode(at), kind) for at, kind in enumerate(kinds))
     effect = Comparison(0, 9, (), (episode(5),), lost, 7, 1, 2, 3, 100)
     assert rule_words.sentence(EN, effect) == (
-        "2 nuisance alarms fewer; 1 real excursions hidden; 1 joined to the one before; 1 left to another rule; "
-        "1 alarms more; 2 told later; 3 told earlier"
+        "2 nuisance alarms fewer; 1 real excursion hidden; 1 joined to the one before; 1 left to another rule; "
+        "1 alarm more; 2 told later; 3 told earlier"
     )
     quiet = replace(effect, lost=(), gained=(), merged=0, later=0, earlier=0)
     assert rule_words.sentence(EN, quiet) == "0 nuisance alarms fewer; 0 real excursions hidden"
-    assert rule_words.sentence(ZH, quiet) == "减少 0 次干扰报警；隐藏 0 次真实超限"
+    assert rule_words.sentence(ZH, quiet) == "减少 0 次误扰报警；隐藏 0 次真实超限"
 
 
 @pytest.mark.parametrize(

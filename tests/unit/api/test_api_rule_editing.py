@@ -195,7 +195,7 @@ def test_hidden_real_excursions_must_be_looked_at_before_it_is_saved(bench: Any)
     warm(bench, (100, 160))
     change = values(_0_on_delay="3h")
     tried = send(bench, "/rules/cold-high/try", **change)
-    assert "1 real excursions hidden" in words(tried.text)
+    assert "1 real excursion hidden" in words(tried.text)
     assert "real: somebody would have had to act" in words(tried.text)
     assert re.search(r'name="accept" value="1" required', tried.text)
     refused = send(bench, "/rules/cold-high/save", **change, **WHO)
@@ -276,7 +276,7 @@ def test_a_rule_of_ones_own_beside_the_legal_one(bench: Any) -> None:
     warm(bench, (100, 160))
     mine = example.group(1)
     tried = send(bench, "/rule-new/try", text=mine)
-    assert "1 alarms more" in words(tried.text)
+    assert "1 alarm more" in words(tried.text)
     assert "Alarms that would have come besides" in tried.text
     saved = send(bench, "/rule-new/save", text=mine, **WHO)
     assert (saved.status_code, saved.headers["location"]) == (303, "/rules?saved=2")
@@ -392,3 +392,18 @@ def test_a_page_of_another_site_cannot_save_rules(bench: Any) -> None:
     )  # fmt: skip
     assert answer.status_code == 403
     assert bench.console.rules_revision("school").number == 1
+
+
+def test_the_address_of_an_answer_leads_to_the_page_of_its_form(bench: Any) -> None:
+    for path in ("/rules/cold-high", "/rule-new", "/rule-revisions/1"):
+        for what in ("try", "save"):
+            answer = bench.get(f"{path}/{what}?lang=zh", headers={"accept": "text/html"})
+            assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?lang=zh")
+            assert bench.get(f"{path}/{what}").headers["location"] == path
+
+
+def test_a_trial_says_what_is_odd_about_the_changed_rule_and_not_about_all_others(bench: Any) -> None:
+    idle = "{id: idle, applies_to: {asset_type: freezer, metric: temperature}, condition: {above: 1}, priority: low}"
+    bench.console.apply_rules("school", [("rules.yaml", f"{RULES}  - {idle}\n")], "setup", bench.now)
+    assert "judges nothing" not in send(bench, "/rules/cold-high/try", **values(_0_above="7")).text
+    assert "judges nothing" in send(bench, "/rules/idle/try", **{"value.condition.above": "2"}).text

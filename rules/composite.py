@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.condition import Condition, LevelState
+from rules.condition import Condition, LevelState, as_stored
 from rules.derived import Derived
 from rules.model import Mode
 from rules.plan import NEVER, UNKNOWN, Composite, Masked, MaskPlan, Member, Plan
@@ -103,7 +103,7 @@ class _Member:
 
     def state(self) -> list[Any]:
         one = self.condition
-        levels = [[level.phase, level.since, level.accrued, level.mark] for level in one.levels]
+        levels = [list(as_stored(level)) for level in one.levels]
         own = one.state() if isinstance(one, Derived) else None
         return [levels, one.edge, one.value, one.code, one.level, one.due, own]
 

@@ -56,6 +56,13 @@ class LevelState:
         self.accrued = 0
 
 
+def as_stored(state: LevelState) -> tuple[int, int, int, int]:
+    """Phase, since, accrued and mark, in the form that does not depend on how often it was read."""
+    if state.phase == _IDLE or state.phase == _ACTIVE:
+        return state.phase, 0, 0, 0
+    return state.phase, state.since, 0, state.mark - state.accrued
+
+
 class Condition:
     """One rule at one point. `level` is the highest active level or -1; `due` the next valid deadline or NEVER."""
 

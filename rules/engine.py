@@ -49,7 +49,7 @@ class Engine:
         self.prefilter = prefilter
         self.counters = Counters()
         self.past = Past(site, history)
-        self.table = PointTable()
+        self.table = PointTable(prefilter)
         self.doubts = Doubts()
         self.silence = Silence()
         self.joints = Joints(self.table, self.complete, self.kept, prefilter)
@@ -105,6 +105,7 @@ class Engine:
 
         What needs a history that does not answer stays in doubt; it is tried again later.
         """
+        self._settle(*self.doubts.oldest)
         names, numbers = self.table.names, self.table.numbers
         points = None if again is None else [numbers[one] for one in again.points if one in numbers]
         found = self.doubts.review(self.table, self.past, self.complete, now, self.counters, self.prefilter, points)
@@ -129,6 +130,7 @@ class Engine:
             wanted = {name: open_plans_of(opened, name) for name in known}
         else:
             opened, wanted = [], plans_by_point(catalogue, rules)
+        self._settle(*self.table.behind())
         events = self._silent(self.silence.advance(now, self.silence.connected), now)
         self.has_catalogue = catalogue is not None
         self.commissioned_at = None if catalogue is None else catalogue.commissioned_at
@@ -143,6 +145,7 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """The whole state, for `restore`; one version of the format."""
+        self._settle(*self.table.behind())
         return encode(self)
 
     def restore(self, blob: bytes) -> None:
@@ -213,19 +216,7 @@ class Engine:
 
     def _attribute(self, agent: Agent, points: Int64s) -> None:
         """The points are this agent's from now on; what a former one promised about them stands."""
-        owner = self.table.owner[points]
-        if (owner == agent.number).all():
-            return
-        for point in np.unique(points[owner != agent.number]).tolist():
-            former = int(self.table.owner[point])
-            self.table.owner[point] = agent.number
-            if former < 0:
-                continue
-            before = self.agents_by_number[former]
-            self.table.floor[point] = max(int(self.table.floor[point]), before.frontier)
-            moved = before.waiting.point == point
-            agent.waiting = join(agent.waiting, before.waiting.take(moved))
-            before.waiting = before.waiting.take(~moved)
+        for point in self.table.give(points, agent, self.agents_by_number):
             self._queue(point, again=True)
 
     def _move(self, agent: Agent, target: int, detected: int) -> list[AlarmEvent]:
@@ -258,8 +249,9 @@ class Engine:
             if self.table.owner[point] != agent.number or place >= len(tracks):
                 continue
             track = tracks[place]
-            if track.condition.due == due:
-                self._track = track
+            if track.wake == due:
+                self._settle(point)
+                self._track, track.looked = track, target
                 fire_before(track.condition, target, self._emit)
                 self.table.refresh(point)
                 self._queue(point)
@@ -267,22 +259,29 @@ class Engine:
     def _apply(self, rows: Columns) -> None:
         """Judge readings sorted by point and time, all newer than what was applied before."""
         first, length = segments(rows.point)
-        if self.prefilter:
-            quiet = self.table.quiet(rows)
-            loud = np.flatnonzero(~np.logical_and.reduceat(quiet, first))
-        else:
-            loud = np.arange(len(first))
+        loud = self.table.loud(rows, first, length) if self.prefilter else np.arange(len(first))
+        self._settle(*rows.point[first[loud]].tolist())
         self.table.note(rows, first, length)
         self.joints.take(rows)
         stop = first + length
         for start, end in zip(first[loud].tolist(), stop[loud].tolist(), strict=True):
             point = int(rows.point[start])
-            time, value, quality = rows.time[start:end], rows.value[start:end], rows.quality[start:end]
-            for track in self.table.alone(point):
-                self._track = track
-                run(track.condition, time, value, quality, self._emit, self.prefilter)
+            self._judge(point, rows.take(slice(start, end)))
             self.table.refresh(point)
             self._queue(point)
+
+    def _judge(self, point: int, rows: Columns) -> None:
+        for track in self.table.alone(point):
+            self._track = track
+            run(track.condition, rows.time, rows.value, rows.quality, self._emit, self.prefilter)
+
+    def _settle(self, *points: int) -> None:
+        """Let the points' conditions catch up with the readings that changed nothing (decision 137)."""
+        for point in points:
+            if self.table.unseen[point]:
+                self._judge(point, self.table.catch_up(point))
+                self.table.refresh(point)
+                self._queue(point)
 
     def _queue(self, point: int, again: bool = False) -> None:
         """Put the point's deadlines into its agent's queue."""
@@ -290,7 +289,7 @@ class Engine:
         if owner < 0:
             return
         for track in self.table.alone(point):
-            due = track.condition.due
+            due = track.wake
             if due != NEVER and (again or due != track.queued):
                 heappush(self.agents_by_number[owner].deadlines, (due, point, track.place))
             track.queued = due
@@ -302,6 +301,7 @@ class Engine:
         rows = rows.take(~too_old)
         for point in dict.fromkeys(rows.point.tolist()):
             mine = rows.take(rows.point == point)
+            self._settle(point)
             ahead, placed = self.doubts.enter(self.table, mine, self.complete(point), received, self.counters)
             agent.waiting = join(agent.waiting, ahead)
             self.joints.take(placed)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from domain.batch import Int64s
-from rules.condition import Condition, LevelState
+from rules.condition import Condition, LevelState, as_stored
 from rules.derived import Derived
 from rules.doubts import Apart, Doubts
 from rules.frontier import Agent
@@ -175,7 +175,7 @@ def decode_into(engine: "Engine", blob: bytes) -> None:
     engine.open = [(point, metric, state.plans[number]) for point, metric, number in state.open]
     engine.counters = state.counters
     engine.silence = _restored_silence(state.silence, state.plans)
-    engine.table = PointTable()
+    engine.table = PointTable(engine.prefilter)
     _restore_points(engine.table, state.points, state.plans)
     engine.doubts = _restored_doubts(state.doubts)
     engine.agents, engine.agents_by_number = {}, []
@@ -243,12 +243,13 @@ def _track(track: Track, plans: _Plans) -> int | _Track:
     untouched = condition.edge == -NEVER and condition.level < 0 and log.last == log.floor == -NEVER and not log.said
     if untouched and type(condition) is Condition:
         return plan
+    idle = isinstance(condition, Derived) and condition.idle  # then what it last read does not matter
     return _Track(
         plan,
-        [(state.phase, state.since, state.accrued, state.mark) for state in condition.levels],
-        condition.edge,
-        _number(condition.value),
-        condition.code,
+        [as_stored(state) for state in condition.levels],
+        -NEVER if idle else condition.edge,
+        None if idle else _number(condition.value),
+        0 if idle else condition.code,
         condition.level,
         condition.due,
         track.log.said,

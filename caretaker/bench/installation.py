@@ -25,7 +25,16 @@ SECONDS_PER_POINT = 0.005  # allowed for reading the site's file when ingest sta
 class Installation:
     """A prepared installation, and while `running`, its ingest process."""
 
-    def __init__(self, folder: Path, broker_port: int, series: str, points: int, per_agent: int, instant: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker_port: int,
+        series: str,
+        points: int,
+        per_agent: int,
+        instant: bool,
+        rules: str | None = None,
+    ) -> None:
         self.folder, self.points, self.per_agent = folder, points, per_agent
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "caretaker.toml"
@@ -37,7 +46,7 @@ class Installation:
         document = ("site.yaml", site.catalogue_text(points, per_agent))
         self.store.apply_site(site.SITE, (document,), "bench", now)
         self.store.commission(site.SITE, now, "bench", now)
-        self.store.apply_rules(site.SITE, (("rules.yaml", site.rules_text(instant)),), "bench", now)
+        self.store.apply_rules(site.SITE, (("rules.yaml", rules or site.rules_text(instant)),), "bench", now)
 
     @property
     def agents(self) -> int:
@@ -45,9 +54,11 @@ class Installation:
         return -(-self.points // self.per_agent)
 
     @contextmanager
-    def running(self, core: int) -> Iterator[Child]:
-        """Ingest, connected to the broker and at work on the site."""
+    def running(self, core: int, figures: Path | None = None) -> Iterator[Child]:
+        """Ingest, connected to the broker and at work on the site; it writes what judging costs to `figures`."""
         command = module("caretaker", "ingest", "--config", str(self._config))
+        if figures is not None:
+            command = module("caretaker.bench.timed_ingest", str(self._config), str(figures))
         with Child(command, core, self.folder / "ingest.log") as child:
             seconds = START_SECONDS + self.points * SECONDS_PER_POINT
             wait_for(lambda: self._at_work(child.pid), seconds, "ingest is at work", child)

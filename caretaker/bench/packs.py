@@ -55,7 +55,7 @@ def _caretaker(bench: Bench, folder: Path, influx: int) -> float:
 
                 def send(number: int, time_from: int) -> float:
                     load = Load(site.SITE, f"b{next(numbers)}", AGENTS, plan.pack_readings, plan.pack_readings)
-                    return _send(
+                    return send_packs(
                         bench, folder, child, installation, Orders(port, load, number, 0, 0, time_from, INTERVAL)
                     )
 
@@ -67,7 +67,7 @@ def _caretaker(bench: Bench, folder: Path, influx: int) -> float:
     return plan.packs * plan.pack_readings / seconds
 
 
-def _send(bench: Bench, folder: Path, child: Child, installation: Installation, orders: Orders) -> float:
+def send_packs(bench: Bench, folder: Path, child: Child, installation: Installation, orders: Orders) -> float:
     """Send the packs as fast as the broker takes them; seconds until all of it is committed and stored."""
     orders = replace(orders, start=time.time() + LEAD_SECONDS)
     with generator(orders, bench.cores.load, folder) as source:

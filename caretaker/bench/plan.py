@@ -16,6 +16,7 @@ class Part(StrEnum):
     SINGLE = "single"
     PACKS = "packs"
     LATENCY = "latency"
+    JUDGING = "judging"
     GROWTH = "growth"
     AGENT = "agent"
 

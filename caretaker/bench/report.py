@@ -33,6 +33,12 @@ ROWS = {
         ("p50_ms", 0, "publish to transition committed, 2,000 readings/s, median: ms", ""),
         ("p99_ms", 0, "99 of 100 within: ms", "≤ 250"),
     ),
+    "judging": (
+        ("limits_percent", 1, "judging, of ingest's processor time: two limits and silence on every point: %", ""),
+        ("limits_readings_per_s", 0, "readings/s meanwhile", ""),
+        ("mixed_percent", 1, "with levels, masks, silence and one derived rule on every point: %", "≤ 15"),
+        ("mixed_readings_per_s", 0, "readings/s meanwhile", ""),
+    ),
     "agent": (
         ("rss_mb", 0, "agent at 50 readings/s, resident memory: MiB", ""),
         ("cpu_percent", 1, "of one core: %", ""),

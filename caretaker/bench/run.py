@@ -20,6 +20,7 @@ from caretaker.bench import machine, report
 from caretaker.bench.agent import agent
 from caretaker.bench.bench import Bench
 from caretaker.bench.growth import growth
+from caretaker.bench.judging import judging
 from caretaker.bench.latency import latency
 from caretaker.bench.packs import packs
 from caretaker.bench.plan import FULL, Part, Plan
@@ -29,6 +30,7 @@ PARTS: Mapping[Part, Callable[[Bench], Any]] = {
     Part.SINGLE: single,
     Part.PACKS: packs,
     Part.LATENCY: latency,
+    Part.JUDGING: judging,
     Part.GROWTH: growth,
     Part.AGENT: agent,
 }
@@ -36,6 +38,7 @@ NEEDED: Mapping[Part, tuple[str, ...]] = {
     Part.SINGLE: ("mosquitto", "mosquitto_sub"),
     Part.PACKS: ("mosquitto", "influxd"),
     Part.LATENCY: ("mosquitto",),
+    Part.JUDGING: ("mosquitto", "influxd"),
     Part.GROWTH: ("mosquitto", "influxd"),
     Part.AGENT: ("mosquitto",),
 }

@@ -10,6 +10,13 @@ SITE = "bench"
 AREA = "hall"
 INSTANT = "instant"  # the rule without delay, on temperatures
 _ABOVE = (8.0, 8.0, 90.0, 3_000.0, 16.0)
+_DERIVED = (  # a probe that stands still, food, a probe that sends errors, a compressor, its starter
+    "{stuck: {for: 4h}}",
+    "{cumulative: {above: 8.0, longer_than: 2h, in: 24h}}",
+    "{unreadable: {over: 30min, above: 0.5}}",
+    "{duty: {on_above: 60, over: 75min, below: 0.01}}",
+    "{short_cycles: {on_above: 0.2, shorter_than: 4min, count: 4, in: 1h}}",
+)
 _BELOW = (-5.0, -5.0, 5.0, -1.0, -1.0)
 
 
@@ -42,6 +49,25 @@ def rules_text(instant: bool) -> str:
     if instant:
         where = "applies_to: {asset_type: refrigerator, metric: temperature}"
         lines += _rule(INSTANT, where, "{above: 20.0}")
+    return "\n".join(lines) + "\n"
+
+
+def mixed_rules_text() -> str:
+    """Three rules per point of the kinds that the rule packs have: a limit with levels (temperatures behind a mask on
+    another point), silence, and one on a derived series."""
+    lines = ["rules:"]
+    for (metric, _), above, derived in zip(METRICS, _ABOVE, _DERIVED, strict=True):
+        where = f"applies_to: {{asset_type: refrigerator, metric: {metric}}}"
+        name = metric.replace("_", "-")
+        lines += [
+            f"- id: {name}-high", f"  {where}", "  levels:",
+            f"  - {{above: {above}, deadband: 0.5, on_delay: 30min, off_delay: 5min, priority: high}}",
+            f"  - {{above: {above}, deadband: 0.5, on_delay: 2h, off_delay: 5min, priority: urgent}}",
+        ]  # fmt: skip
+        if metric == "temperature":
+            lines += ["  mask: {when: {metric: power, below: 1, on_delay: 15min}, for_at_most: 90min, tail: 10min}"]
+        lines += _rule(f"{name}-silent", where, "{no_data: 30min}")
+        lines += _rule(f"{name}-derived", where, derived)
     return "\n".join(lines) + "\n"
 
 

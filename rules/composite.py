@@ -2,7 +2,7 @@
 
 A member is a whole condition with limit, delays and gap rule on one input; it is true, false or unknown. What is
 unknown decides nothing by itself: *all* is false when one is false, *any* is true when one is true, everything else
-that has an unknown in it is unknown. A mask that is unknown does not mask: unknown is never green.
+that has an unknown in it is unknown. A mask that is unknown does not mask, beyond its tail: unknown is never green.
 """
 
 from collections.abc import Iterator
@@ -191,24 +191,35 @@ class _Combining(Running):
 
 
 class _Mask:
-    """One mask at work: `since` when its member became true, `tail` until when it masks after its end."""
+    """One mask at work: `since` when its member became true, `tail` until when it masks after its end.
+
+    When its member becomes unknown, the tail begins: what it excused was so until then. Is it true again meanwhile, its
+    time counts on from where it was (`lost`), as if nothing had been missed.
+    """
 
     def __init__(self, plan: MaskPlan, member: _Member) -> None:
         self.plan = plan
         self.member = member
         self.since = NEVER
         self.tail = -NEVER
+        self.lost = NEVER
 
     def note(self, now: int) -> None:
         """Take note of what its member says as of now."""
         truth = self.member.truth(now)
         if truth == 1.0:
-            if self.since == NEVER:
+            if self.since == NEVER and now < self.tail and self.lost != NEVER:
+                self.since, self.tail = self.lost, -NEVER
+            elif self.since == NEVER:
                 self.since = now
+            self.lost = NEVER
             return
         in_time = self.plan.at_most is None or now - self.since <= self.plan.at_most
-        if self.since != NEVER and truth == 0.0 and in_time:
+        if self.since != NEVER and in_time:
             self.tail = now + self.plan.tail
+            self.lost = self.since
+        if truth == 0.0:
+            self.lost = NEVER
         self.since = NEVER
 
     def on(self, now: int) -> bool:
@@ -315,14 +326,14 @@ class _Masking(Running):
             mask.member.inherit(known.member, before)
 
     def state(self) -> list[Any]:
-        masks = [[mask.since, mask.tail, mask.member.state()] for mask in self.masks]
+        masks = [[mask.since, mask.tail, mask.lost, mask.member.state()] for mask in self.masks]
         return [self.value, self.due, self.inner.state(), masks]
 
     def resume(self, stored: list[Any]) -> None:
         self.value, self.due = float(stored[0]), stored[1]
         self.inner.resume(stored[2])
-        for mask, (since, tail, own) in zip(self.masks, stored[3], strict=True):
-            mask.since, mask.tail = since, tail
+        for mask, (since, tail, lost, own) in zip(self.masks, stored[3], strict=True):
+            mask.since, mask.tail, mask.lost = since, tail, lost
             mask.member.resume(own)
 
 

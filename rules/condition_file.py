@@ -10,7 +10,7 @@ from domain.ids import check_id, parse_point
 from domain.times import DAY, HOUR, MINUTE
 from rules.model import Combined, Condition, DerivedLimit, Limit, Mask, Mode, NoData, Part, StateIs, Within
 from rules.signals.base_load import BaseLoad
-from rules.signals.baseline import Baseline
+from rules.signals.baseline import USUALS, Baseline
 from rules.signals.cumulative import Cumulative
 from rules.signals.curve import Curve
 from rules.signals.cycles import ShortCycles
@@ -22,14 +22,11 @@ from rules.signals.stuck import Stuck
 from rules.signals.unbalance import Unbalance
 
 COLD = 8.0  # °C: what reheating begins to rise from, where the rule does not say (GB 31654-2021: 8 to 60 °C)
-
-MOST_WEEKS, MOST_DAYS, MOST_BASE_DAYS = 12, 366, 31  # remembered of a point: so many hours or days are kept
+MOST_DAYS, MOST_BASE_DAYS = 366, 31  # remembered of a point: so many hours or days are kept
 LEAST_MEAN = 1.0  # A or V: below it the unbalance of phases is that of noise
 MOSTLY = 0.5  # a probe is unreadable when more than this part of its time is; a loose plug gives a good one in between
-
 DEFROST_RISE = 5.0  # degrees: real freezers show humps from -18 °C to -2 … +6 °C
 DEFROST_WITHIN = 30 * MINUTE  # an electric defrost heats for 15 to 30 minutes
-DEFROST_LONGEST = HOUR  # what a mask looks back for
 
 
 def read_condition(node: Node, parts: Mapping[str, Node]) -> Condition:
@@ -224,14 +221,19 @@ def _unbalance(node: Node) -> DerivedLimit:
 
 
 def _baseline(node: Node) -> DerivedLimit:
-    parts = node.fields(("above_percent", "of"), ("weeks", "over", "like", "deadband"))
-    parts["of"].text(one_of=("hour_of_week",))
-    weeks = parts["weeks"].integer(least=2) if "weeks" in parts else 4
-    if weeks > MOST_WEEKS:
-        raise parts["weeks"].error(f"at most {MOST_WEEKS} weeks are remembered", "write for example weeks: 4")
+    parts = node.fields(("above_percent", "of"), ("weeks", "days", "over", "like", "deadband"))
+    of = parts["of"].text(one_of=tuple(USUALS))
+    key, other, least, usual, most = USUALS[of]
+    if other in parts:
+        raise parts[other].error(f"{other} do not go with {of}", f"write for example {key}: {usual}")
+    count = parts[key].integer(least=least) if key in parts else usual
+    if count > most:
+        raise parts[key].error(f"at most {most} {key} are remembered", f"write for example {key}: {usual}")
     hours = _whole(parts, "over", HOUR, 24) if "over" in parts else 1
     like = _name(parts["like"], lambda text: check_id(text, "schedule")) if "like" in parts else ""
-    return DerivedLimit(Baseline(weeks=weeks, hours=hours, like=like), above=_percent(parts), deadband=_deadband(parts))
+    weeks, days = (count, 0) if key == "weeks" else (4, count)
+    signal = Baseline(weeks=weeks, hours=hours, like=like, days=days)
+    return DerivedLimit(signal, above=_percent(parts), deadband=_deadband(parts))
 
 
 def _out_of_hours(node: Node) -> DerivedLimit:
@@ -291,7 +293,7 @@ def _defrost(asked: Asked) -> Callable[[Node], DerivedLimit]:
         if rise <= 0:
             raise parts["rise"].error("it must be more than 0", "write by how many degrees a defrost warms the air")
         within = _time(parts, "within") if "within" in parts else DEFROST_WITHIN
-        longest = _time(parts, "longer_than") if needed else DEFROST_LONGEST
+        longest = _time(parts, "longer_than") if needed else HOUR
         return DerivedLimit(Defrost(asked, rise, within, longest), at_least=longest if needed else 1.0)
 
     return read

@@ -25,7 +25,7 @@ from rules.silence import Silence
 if TYPE_CHECKING:
     from rules.engine import Engine
 
-_FORMAT = 4
+_FORMAT = 5
 
 
 class _Rows(msgspec.Struct, array_like=True):

@@ -17,6 +17,7 @@ from rules.insight.thermal import OUTSIDE
 
 OLDER = 24 * 60  # minutes: how long a past is worth being compared with, taken from the oldest end
 RECENT = 60
+NOTHING = 0.5  # W or V: no supply
 _NAN = float("nan")
 _DISTANCE = 22.0
 
@@ -52,7 +53,11 @@ def observe(grid: Grid) -> dict[Feature, float]:
     air = unbroken(grid.air)
     machine = machine_of(grid, air)
     sight = _Sight(grid, air, machine)
-    return {feature: float(look(sight)) for feature, look in _LOOKS.items()}
+    seen = {feature: float(look(sight)) for feature, look in _LOOKS.items()}
+    if seen[Feature.SUPPLY] > 0.0:
+        # Where there is no power, how the machine ran while there was some speaks of no cause.
+        seen |= dict.fromkeys((Feature.STOOD, Feature.RUN_SHARE, Feature.DUTY, Feature.DRAW), _NAN)
+    return seen
 
 
 def degrees_of(grid: Grid) -> float:
@@ -77,17 +82,23 @@ class _Sight:
 
 
 def _supply(sight: _Sight) -> float:
-    grid, tail = sight.grid, slice(-10, None)
-    own, board = mean_of(grid.power[tail]), mean_of(grid.supply[tail])
-    beside = mean_of(grid.neighbours[tail])
+    grid = sight.grid
+    own, board, beside = (_present(values) for values in (grid.power, grid.supply, grid.neighbours))
     others = [value for value in (board, beside) if np.isfinite(value)]
-    if np.isfinite(own) and own > 0.5:
+    if np.isfinite(own) and own > NOTHING:
         return 0.0
-    if others and max(others) <= 0.5:
+    if others and max(others) <= NOTHING:
         return 2.0
-    if np.isfinite(own):
+    # A mechanical thermostat draws nothing while the compressor stands.
+    if np.isfinite(own) and not (sight.machine.known and sight.machine.idle <= NOTHING):
         return 1.0
     return 0.0 if others else _NAN
+
+
+def _present(values: Float64s) -> float:
+    """The middle of the three newest values of the last 10 minutes: a power cut is two minutes old when it is told."""
+    there = values[-10:][~np.isnan(values[-10:])]
+    return float(np.median(there[-3:])) if len(there) else _NAN
 
 
 def _stood(sight: _Sight) -> float:

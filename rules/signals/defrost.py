@@ -3,10 +3,11 @@
 An electric defrost warms the air by several degrees within minutes and is over within the hour; nothing else that a
 freezer does of itself looks like that (a failing compressor gains a few degrees an *hour*). A door can, so where there
 is a power reading, combine with it. A hump begins when the air is `rise` above its lowest reading of the last `within`,
-and ends when half of that rise is gone again. One shape, three questions: is it on (a mask), how long has it lasted (an
-endless defrost), how long ago did the last one begin (a missed one; not said of a unit that was never seen to
-defrost). In a hole of more than half of `within` one may have passed unseen: then the time since the last one counts
-from its end.
+and ends when half of what it rose to is gone again. It takes two readings in a row each time: a single one may be a
+sensor's error code (85, -127 °C), which would hide every hump after it. One shape, three questions: is it on (a mask),
+how long has it lasted (an endless defrost), how long ago did the last one begin (a missed one; not said of a unit that
+was never seen to defrost). In a hole of more than half of `within` one may have passed unseen: then the time since the
+last one counts from its end.
 """
 
 from collections import deque
@@ -49,7 +50,7 @@ class Defrost(Parameters, frozen=True, array_like=True, tag=True):
 
 class _Defrost(Running):
     HEEDS_BAD = False
-    FIELDS = ("readings", "began", "base", "on", "seen", "last")
+    FIELDS = ("readings", "began", "base", "peak", "on", "seen", "last", "before")
 
     def __init__(self, what: Defrost, gap: int | None, marks: tuple[int, ...]) -> None:
         super().__init__(gap)
@@ -58,10 +59,11 @@ class _Defrost(Running):
         self.cell = max(1, what.within // MOST_READINGS)
         self.readings: deque[tuple[int, float]] = deque()
         self.began = 0  # of the last hump, or the end of the last hole after it
-        self.base = 0.0
+        self.base = self.peak = 0.0
         self.on = False
         self.seen = False
-        self.last = -NEVER  # the newest reading
+        self.last = -NEVER  # the newest reading's time
+        self.before = 0.0  # and its value
 
     def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
         """Bad readings are left out."""
@@ -73,18 +75,23 @@ class _Defrost(Running):
         if time - self.last > self.what.within // 2:
             self.readings.clear()
             self.on, self.began = False, time
-        self.last = time
+            self.before = value
+        low, high = sorted((self.before, value))  # what both of the last two readings have reached
+        self.last, self.before = time, value
         while self.readings and self.readings[0][0] < time - self.what.within:
             self.readings.popleft()
-        lowest = value if self.on else min((one for _, one in self.readings), default=value)
-        if not self.on and value - lowest >= self.what.rise:
-            self.on, self.seen, self.began, self.base = True, True, time, lowest
-        elif self.on and value <= self.base + self.what.rise / 2:
-            self.on = False
-            self.readings.clear()
+        if self.on:
+            self.peak = max(self.peak, low)
+            if high <= (self.base + self.peak) / 2:
+                self.on = False
+                self.readings.clear()
+        else:
+            lowest = min((one for _, one in self.readings), default=high)
+            if low - lowest >= self.what.rise:
+                self.on, self.seen, self.began, self.base, self.peak = True, True, time, lowest, low
         if self.readings and self.readings[-1][0] // self.cell == time // self.cell:
-            value = min(value, self.readings.pop()[1])
-        self.readings.append((time, value))
+            high = min(high, self.readings.pop()[1])
+        self.readings.append((time, high))
 
     def calm(self, floor: float, ceiling: float) -> Calm | None:
         """Whatever comes, until the time counted from now or from before would be too long; where a hump itself is

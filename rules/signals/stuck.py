@@ -1,9 +1,10 @@
 """A value that does not move although life does: a dead probe, a frozen gateway, a hand-set number.
 
-Says for how long all readings have lain within `within` of each other. A hole longer than the gap rule begins anew, bad
-readings are left out. It is not known how long a value has stood before the first readings: until it moves once, or has
-stood for as long as a level asks, nothing is said. For states, which may rightly stand still, it is refused
-(`rules.matching`).
+Says for how long all readings have lain within `within` of each other. Bad readings are left out, and in a hole longer
+than the gap rule nothing is said; one of more than an eighth of the longest time asked for begins anew, while a shorter
+one counts: a probe that shows the very same afterwards has not moved. It is not known how long a value has stood before
+the first readings: until it moves once, or has stood for as long as a level asks, nothing is said. For states, which
+may rightly stand still, it is refused (`rules.matching`).
 """
 
 from collections import deque
@@ -15,6 +16,7 @@ from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running
 from rules.timeline import NEVER
 
 LEAST_READINGS = 5  # fewer may agree by chance
+HOLE_SHARE = 8
 MOST_ENTRIES = 2_048  # values remembered; older ones count as not standing
 
 
@@ -36,7 +38,7 @@ class Stuck(Parameters, frozen=True, array_like=True, tag=True):
 
 class _Stuck(Running):
     HEEDS_BAD = False
-    FIELDS = ("entries", "count", "low", "high", "moved")
+    FIELDS = ("entries", "count", "low", "high", "moved", "last")
 
     def __init__(self, what: Stuck, gap: int | None, marks: tuple[int, ...]) -> None:
         super().__init__(gap)
@@ -46,12 +48,18 @@ class _Stuck(Running):
         self.count = 0
         self.low = self.high = 0.0
         self.moved = False
+        self.bridged = NEVER if gap is None else max(gap, what.longest // HOLE_SHARE)
+        self.last = -NEVER  # the newest reading's time
 
     def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
         if not bad:
             super().read(time, value, False)
 
     def take(self, time: int, value: float) -> None:
+        if time - self.last > self.bridged:
+            self.entries.clear()
+            self.count, self.moved = 0, False
+        self.last = time
         self.count += 1
         if self.entries and self.entries[-1][1] == value:
             since, _, readings = self.entries.pop()
@@ -77,9 +85,7 @@ class _Stuck(Running):
         return self.take_each(times, values)
 
     def end(self, at: int) -> None:
-        self.entries.clear()
-        self.count = 0
-        self.moved = False
+        """How long the hole was shows at its end."""
 
     def _forget(self, now: int) -> None:
         """What lies before the longest time does not matter; one entry is in force at its beginning."""

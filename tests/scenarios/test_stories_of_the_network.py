@@ -55,7 +55,7 @@ def test_an_agent_is_offline_for_a_weekend_and_its_backlog_is_judged_as_if_on_ti
     path.run(gone, stride=5 * MINUTE)
     path.offline("canteen")
     path.run(back - MINUTE, stride=10 * MINUTE)
-    silent_at = gone + 100 + 30 * MINUTE  # the last reading came with the commit after 18:00
+    silent_at = gone + 100 + 45 * MINUTE  # the last reading came with the commit after 18:00
     assert sorted(path.log()) == [
         Said(SILENT, AIR, NORMAL, OPEN, "no_data", "medium", silent_at),
         Said(SILENT, OTHER, NORMAL, OPEN, "no_data", "medium", silent_at),
@@ -157,7 +157,7 @@ def test_ingest_begun_anew_at_any_moment_changes_no_outcome(whole_path: Make, ki
     assert len(value_rules(calm)) == 2
     (silent,) = [said for said in calm.log() if said.rule == SILENT]
     (later,) = [said for said in troubled.log() if said.rule == SILENT]
-    assert silent.at == MONDAY + 90 * MINUTE + 100 + 30 * MINUTE
+    assert silent.at == MONDAY + 90 * MINUTE + 100 + 45 * MINUTE
     # Time in which ingest was not there is nobody's silence; each new beginning costs the moments since the journal.
     assert silent.at <= later.at <= silent.at + 5 * MINUTE
     assert troubled.stored() == troubled.produced()

@@ -1,5 +1,7 @@
 """Defrosts by their shape: a mask while one is on, an alarm when one is missing or does not end."""
 
+import pytest
+
 from domain.times import HOUR, MINUTE
 from rules.loading import load_rules
 from rules.resolve import plan_of
@@ -20,7 +22,18 @@ def kinds(said: list[tuple[float, str, str]]) -> list[str]:
 
 def test_a_hump_is_seen_from_five_degrees_up_to_half_way_back() -> None:
     said = told("{defrost: {}}", f"-18x30 {HUMP} -18x30")
-    assert said == [(35, "raise", "defrost_wrong"), (64, "clear", "condition_over")], "-13 going up, -15.5 going down"
+    assert said == [(36, "raise", "defrost_wrong"), (59, "clear", "condition_over")], (
+        "above -13 twice going up; half of what it rose to, -10, twice going down"
+    )
+
+
+@pytest.mark.parametrize("code", [-127, 85])
+def test_a_single_error_code_neither_begins_nor_hides_a_hump(code: int) -> None:
+    assert told("{defrost: {}}", f"-18x30 {code} -18x30") == []
+    said = told("{defrost: {}}", f"-18x20 {code} -18x9 {HUMP} -18x30")
+    assert [entry[0] for entry in said] == [36, 59]
+    said = told("{defrost: {}}", f"-18x30 -18+1x12 {code} -6+1x4 -2x3 -2-1x16 -18x30")
+    assert [entry[0] for entry in said] == [36, 59], "nor does one in the middle of it end it"
 
 
 def test_it_masks_the_limit_of_the_air() -> None:
@@ -35,22 +48,26 @@ def test_a_failing_compressor_is_no_defrost() -> None:
 
 def test_a_mask_is_not_for_ever() -> None:
     said = lived(f"{WARM}, mask: {{defrost: {{}}, for_at_most: 45min}}", "-18x30 -18+1x17 -2x90")
-    assert [entry[0] for entry in said] == [35 + 45 + 10], "the hump began at 35"
+    assert [entry[0] for entry in said] == [36 + 45 + 10], "the hump was seen at 36"
 
 
 def test_a_defrost_that_does_not_end() -> None:
     assert told(ENDLESS, f"-18x30 {HUMP} {CALM}") == []
     assert told(ENDLESS, "-18x30 -18+1x17 -2x90 -2-1x16") == [
-        (95, "raise", "defrost_wrong"),
-        (151, "clear", "condition_over"),
+        (96, "raise", "defrost_wrong"),
+        (146, "clear", "condition_over"),
     ]
+
+
+def test_warm_goods_after_a_defrost_are_not_its_end_missing() -> None:
+    assert told(ENDLESS, f"-18x30 -18+1x17 -2x3 -2-1x12 -13x90 {CALM}") == [], "half of what it rose to is gone"
 
 
 def test_a_defrost_that_does_not_come() -> None:
     assert told(MISSED, f"{CALM} {HUMP} {CALM} {CALM} {CALM}") == []
     said = told(MISSED, f"{CALM} {HUMP} {CALM} {CALM} {CALM} {CALM} {HUMP} {CALM}")
     assert kinds(said) == ["raise", "clear"]
-    assert said[0][0] == 244 + 14 * 60, "14 hours after the hump was seen"
+    assert said[0][0] == 246 + 14 * 60, "14 hours after the hump was seen"
 
 
 def test_of_a_unit_that_never_defrosted_nothing_is_missed() -> None:
@@ -64,7 +81,7 @@ def test_after_a_long_hole_the_time_counts_from_its_end() -> None:
 
 def test_a_short_hole_hides_no_defrost() -> None:
     said = told(MISSED, f"{HUMP} {CALM} {CALM} _x10 " + " ".join([CALM] * 4), more=GAP)
-    assert said == [(5 + 840, "raise", "defrost_wrong")]
+    assert said == [(6 + 840, "raise", "defrost_wrong")]
 
 
 def test_it_reads_as() -> None:

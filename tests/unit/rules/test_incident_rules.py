@@ -172,7 +172,7 @@ def gathered(rows: list[Reading]) -> tuple[list[tuple[str, list[str]]], list[str
 def test_the_packs_gather_what_an_open_door_warms_and_nothing_else() -> None:
     found, alone = gathered(a_cold_room(60, 170))
     assert found == [
-        ("door-open", ["cold-product-high room-1/product_temperature", "cold-room-high room-1/temperature"])
+        ("door-open", ["cold-room-high room-1/temperature", "cold-product-high room-1/product_temperature"])
     ]
     # What the food was above 8 °C in all is over its two hours long after the door was closed: to be told.
     assert alone == ["cold-product-cumulative room-1/product_temperature", "cold-room-high room-2/temperature"]

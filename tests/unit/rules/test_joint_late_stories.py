@@ -13,7 +13,7 @@ from domain.records import Series
 from domain.times import HOUR, MINUTE, SECOND
 from rules.engine import Engine
 from rules.loading import load_rules
-from tests.properties.test_engine_promises import Pack, joined
+from tests.properties.promises import Pack, joined
 from tests.unit.rules.signal_stories import T0
 from tests.unit.rules.test_joint_stories import DEAD, SITE, feed, minutes, rule, series
 

@@ -113,9 +113,20 @@ def test_an_active_alarm_stays_while_it_is_masked() -> None:
     assert said == [(5, "raise"), (18, "clear")], "masked from 8 to 18"
 
 
-def test_an_unknown_mask_never_masks() -> None:
+def test_an_unknown_mask_masks_no_longer_than_its_tail() -> None:
     said = told(DOOR, temperature="-18x5 -10x25", door="1x2 _x28")
-    assert said == [(10, "raise")], "the door counts as open until minute 4"
+    assert said == [(13, "raise")], "the door counts as open until minute 4, then the tail of 4 minutes"
+    without = DOOR.replace(", tail: 4min", "")
+    assert told(without, temperature="-18x5 -10x25", door="1x2 _x28") == [(10, "raise")]
+    assert told(DOOR, temperature="-18x5 -10x25", door="_x30") == [(10, "raise")], "never known, never a mask"
+
+
+def test_a_mask_that_was_lost_for_a_while_has_lasted_since_its_beginning() -> None:
+    long = DOOR.replace("for_at_most: 10min, tail: 4min", "for_at_most: 20min, tail: 10min")
+    said = told(long, temperature="-18x5 -10x40", door="0x5 1x6 _x5 1x29")
+    assert said == [(30, "raise")], "open since minute 5 for 20 minutes at the most, the hole included; 5 more"
+    said = told(long, temperature="-18x5 -10x40", door="0x5 1x6 _x5 0x29")
+    assert said == [(28, "raise")], "closed somewhere in the hole: the tail from minute 13 on; 5 more"
 
 
 def test_a_mask_on_what_the_asset_does_not_have_is_left_out() -> None:

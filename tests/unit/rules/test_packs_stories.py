@@ -14,25 +14,25 @@ STORIES = {
     "three times 45 minutes too warm are two hours in all": """
       - {point: fridge-1/product_temperature, values: 5x60 9x45 5x60 9x45 5x60 9x45 5x60}
     transitions:
-      - {at: 75min, rule: cold-product-high, to: unacknowledged, priority: high}
+      - {at: 90min, rule: cold-product-high, to: unacknowledged, priority: high}
       - {at: 110min, rule: cold-product-high, to: returned-unacknowledged}
-      - {at: 180min, rule: cold-product-high, to: unacknowledged}
+      - {at: 195min, rule: cold-product-high, to: unacknowledged}
       - {at: 215min, rule: cold-product-high, to: returned-unacknowledged}
-      - {at: 285min, rule: cold-product-high, to: unacknowledged}
+      - {at: 300min, rule: cold-product-high, to: unacknowledged}
       - {at: 300min, rule: cold-product-cumulative, to: unacknowledged, reason: out_of_limit_too_long, priority: urgent}
       - {at: 320min, rule: cold-product-high, to: returned-unacknowledged}
     """,
     "two hours in one piece are told once": """
       - {point: fridge-1/product_temperature, values: 5x60 9x150 5x120}
     transitions:
-      - {at: 75min, rule: cold-product-high, to: unacknowledged, priority: high}
+      - {at: 90min, rule: cold-product-high, to: unacknowledged, priority: high}
       - {at: 180min, rule: cold-product-high, to: unacknowledged, priority: urgent}
       - {at: 215min, rule: cold-product-high, to: returned-unacknowledged}
     """,
     "a door that is left open": """
       - {point: fridge-1/door, values: closedx10 openx5 closedx10 openx40 closedx10}
     transitions:
-      - {at: 55min, rule: cold-storage-door-open, to: unacknowledged, reason: state_entered, priority: medium}
+      - {at: 60min, rule: cold-storage-door-open, to: unacknowledged, reason: state_entered, priority: medium}
       - {at: 65min, rule: cold-storage-door-open, to: returned-unacknowledged}
     """,
     "a probe that stands still": """
@@ -78,7 +78,7 @@ STORIES = {
       - {point: fridge-1/power, values: 150x10 0x200}
       - {point: fridge-1/temperature, values: 4x12 18x198}
     transitions:
-      - {at: 130min, rule: cold-storage-door-open, to: unacknowledged}
+      - {at: 135min, rule: cold-storage-door-open, to: unacknowledged}
       - {at: 137min, rule: cold-storage-high, to: unacknowledged}
     """,
     "an opening of a unit that is off hides little": """
@@ -93,7 +93,7 @@ STORIES = {
       - {point: fridge-1/power, values: 150x110}
       - {point: fridge-1/temperature, values: 4x20 12x90}
     transitions:
-      - {at: 40min, rule: cold-storage-door-open, to: unacknowledged}
+      - {at: 45min, rule: cold-storage-door-open, to: unacknowledged}
       - {at: 75min, rule: cold-storage-high, to: unacknowledged}
     """,
     "food that is too warm is told whatever the door and the power say": """
@@ -101,12 +101,36 @@ STORIES = {
       - {point: fridge-1/power, values: 150x10 0x50}
       - {point: fridge-1/product_temperature, values: 4x20 9x40}
     transitions:
-      - {at: 35min, rule: cold-product-high, to: unacknowledged, priority: high}
+      - {at: 50min, rule: cold-product-high, to: unacknowledged, priority: high}
     """,
     "a compressor that trips": """
       - {point: fridge-2/power, values: 0x20 150x3 0x8 150x3 0x8 150x3 0x8 150x3 0x8}
     transitions:
       - {at: 56min, rule: compressor-short-cycles, to: unacknowledged, reason: short_cycles, priority: low}
+    """,
+    "warm air waits for half an hour while food and compressor are known to be well, and no longer": """
+      - {point: fridge-1/temperature, values: 4x10 9x80}
+      - {point: fridge-1/product_temperature, values: 4x90}
+      - {point: fridge-1/power, values: 200x90}
+    transitions:
+      - {at: 70min, rule: cold-storage-high, to: unacknowledged, priority: high}
+    """,
+    "it does not wait when the compressor stands": """
+      - {point: fridge-1/temperature, values: 4x10 9x50}
+      - {point: fridge-1/product_temperature, values: 4x60}
+      - {point: fridge-1/power, values: 12x60}
+    transitions:
+      - {at: 40min, rule: cold-storage-high, to: unacknowledged, priority: high}
+    """,
+    "nor when nobody knows the food": """
+      - {point: fridge-1/temperature, values: 4x10 9x50}
+      - {point: fridge-1/power, values: 200x60}
+    transitions:
+      - {at: 40min, rule: cold-storage-high, to: unacknowledged, priority: high}
+    """,
+    "healthy cycles of a cold room, whose controls and fan draw more than those of a fridge": """
+      - {point: cold-room-1/power, values: 35x5 2000x9 35x5 2000x9 35x5 2000x9 35x5 2000x9 35x5}
+    transitions: []
     """,
     "healthy cycles": """
       - {point: fridge-2/power, values: 0x20 150x12 0x20 150x15 0x25 150x10 0x20 150x12 0x20 150x11 0x9}
@@ -119,7 +143,7 @@ STORIES = {
     "a defrost that does not end, seen before the limit of the air": """
       - {point: freezer-1/temperature, values: -19x60 -18+1x18 -1x80}
     transitions:
-      - {at: 139min, rule: freezer-defrost-endless, to: unacknowledged, reason: defrost_wrong, priority: high}
+      - {at: 140min, rule: freezer-defrost-endless, to: unacknowledged, reason: defrost_wrong, priority: high}
       - {at: 142min, rule: freezer-high, to: unacknowledged}
     """,
 }

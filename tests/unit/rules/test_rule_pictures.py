@@ -35,8 +35,8 @@ SAID = {
     "baseline": [(357 * 60, "raise"), (360 * 60, "clear")],
     "out-of-hours": [(48 * 60, "raise"), (72 * 60, "clear")],
     "base-load": [(72 * 60, "raise"), (96 * 60, "clear")],
-    "defrost-endless": [(122, "raise"), (158, "clear")],
-    "defrost-missed": [(11 * 60, "raise"), (13 * 60, "clear")],
+    "defrost-endless": [(123, "raise"), (153, "clear")],
+    "defrost-missed": [(665, "raise"), (785, "clear")],
     "all": [(52, "raise"), (95, "clear")],
     "any": [(10, "raise"), (20, "clear"), (40, "raise"), (50, "clear")],
     "not": [(40, "raise"), (55, "clear")],
@@ -53,7 +53,7 @@ UNKNOWN = {
     "no_data": [],
     "mask": [(13, 23)],
     "mask-door": [(10, 36), (51, 61)],  # 6 minutes open and 20 of the tail; 10 of the long one
-    "mask-defrost": [(33, 57)],
+    "mask-defrost": [(34, 53)],
     "mask-schedule": [(25, 55)],
     "active": [(0, 90), (240, 340)],
 }

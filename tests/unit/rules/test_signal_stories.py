@@ -90,6 +90,14 @@ def test_few_readings_prove_nothing_and_a_hole_begins_anew() -> None:
     assert told(STUCK, "4.1 4x5 ! 4x5 !85 4x15", more=GAP) == [(21, "raise", "stuck")], "bad readings are left out"
 
 
+def test_a_short_hole_is_bridged_when_the_value_is_the_same_afterwards() -> None:
+    long = "{stuck: {for: 80min}}"  # an eighth of it: 10 minutes
+    assert told(long, "4.1 4x40 _x9 4x40", more=GAP) == [(81, "raise", "stuck")]
+    assert told(long, "4.1 4x40 _x9 4.1x40", more=GAP) == [], "it moved meanwhile"
+    assert told(long, "4.1 4x40 _x10 4x80", more=GAP) == [], "too long a hole begins anew"
+    assert told(long, "4.1 4x75 _x9 4x40", more=GAP) == [(85, "raise", "stuck")], "nothing is said in the hole"
+
+
 def test_food_that_cools_in_time_is_in_order() -> None:
     assert told(COOLING, "75x3 58-2x19 21-1x14 7x30") == []
 

@@ -17,7 +17,8 @@ from rules.plan import UNKNOWN, Bools, bad_rows
 
 FEWEST = 6  # readings that are worth passing over together
 _AT_FIRST, _AHEAD = 64, 4_096  # readings that a signal looks at together: more as long as all are passed over
-_MOST_PATIENT = 48  # readings taken one by one before it is asked again
+_MOST_PATIENT = 192  # readings taken one by one before it is asked again
+_WORTH_IT = 24  # readings passed over that pay for having looked: after fewer one does not look any sooner
 _SHORT = 12  # below this, plain Python is faster than setting up columns
 
 Emit = Callable[[Condition, Change], None]
@@ -72,10 +73,12 @@ class Lookout:
         return slice(self.start, self.start + self._sight)
 
     def passed(self, count: int) -> slice:
-        """So many of it are passed over: further on one looks further, if all were."""
+        """So many of it are passed over: one looks further, if all were, and again soon, if they were worth it."""
         part = slice(self.start, self.start + count)
         self._sight = min(4 * self._sight, _AHEAD) if count == self._sight else max(self._sight // 2, _AT_FIRST)
-        self.start, self._patience = part.stop, FEWEST
+        self.start = part.stop
+        if count >= _WORTH_IT:
+            self._patience = FEWEST
         return part
 
     def refused(self) -> slice:

@@ -22,6 +22,7 @@ from rules.model import RuleSet
 from rules.readings_csv import ReadingRows
 
 POINT = "fridge/temperature"
+OTHERS = ("fridge/door", "fridge/power")  # of rules on several points: one reading a minute each, always 0 and as POINT
 READINGS, SCALAR_READINGS = 1_000_000, 20_000
 DERIVED_SHARE = 10  # conditions on what readings amount to are judged one by one: fewer readings do
 REPEATS = 3
@@ -51,6 +52,19 @@ CONDITIONS: dict[str, tuple[str, float]] = {
     "defrost endless": ("condition: {defrost_endless: {longer_than: 60min, rise: 1}}", 4.0),
     "baseline": ("condition: {baseline: {above_percent: 40, of: hour_of_week, weeks: 4}}", 4.0),
     "base load": ("condition: {base_load: {above: 300, over: 1d}}", 4.0),
+    "cooling": ("condition: {cooling: {from: 5, stages: [{to: 4, within: 30min}, {to: 3, within: 1h}]}}", 4.0),
+    "rate, calm": ("condition: {rate: {above: 60, per: 1h, over: 15min}}", 4.0),
+    "defrost endless, of a freezer": ("condition: {defrost_endless: {longer_than: 60min, rise: 5}}", 4.0),
+}
+SEVERAL: dict[str, str] = {
+    "masked limit": "condition: {above: 8.0, deadband: 0.5}\n    on_delay: 30min\n"
+    "    mask: {when: {metric: door, state: 1, on_delay: 10min}, for_at_most: 25min, tail: 10min}",
+    "masked duty": "condition: {duty: {on_above: 3.5, over: 75min, below: 0.01}}\n"
+    "    mask: {when: {all: [{metric: door, state: 1}, {metric: power, below: 1}], on_delay: 15min}, tail: 10min}",
+    "all": "condition: {all: [{above: 8}, {metric: door, state: 1}]}",
+    "any": "condition: {any: [{above: 8}, {metric: door, state: 1, on_delay: 10min}]}",
+    "not": "condition: {not: {metric: power, above: 1}}",
+    "unbalance": "condition: {unbalance: {of: [temperature, power], above_percent: 50}}",
 }
 
 
@@ -78,6 +92,11 @@ def measure_speed(readings: int = READINGS, scalar: int = SCALAR_READINGS, repea
         fast = _median_rate(partial(backtest, rules, rows), count, repeats)
         slow = _median_rate(partial(_one_by_one, rules, few), scalar, repeats)
         found.append(Speed(name, fast, slow))
+    for name, condition in SEVERAL.items():
+        rules, count = _rules(condition), readings // DERIVED_SHARE
+        rows, few = rows_of_several(count), rows_of_several(scalar)
+        fast = _median_rate(partial(backtest, rules, rows), len(rows), repeats)
+        found.append(Speed(name, fast, _median_rate(partial(_one_by_one, rules, few), len(few), repeats)))
     return found
 
 
@@ -90,6 +109,16 @@ def rows_of(count: int, mean: float) -> ReadingRows:
         noise = np.random.default_rng(1).uniform(-0.1, 0.1, count)
         value = np.round(mean + 1.2 * np.sin(np.arange(count) * (2.0 * np.pi / 30.0)) + noise, 1)
     return ReadingRows((POINT,), np.zeros(count, np.int32), time, value, np.zeros(count, np.uint8), time + 200)
+
+
+def rows_of_several(count: int) -> ReadingRows:
+    """Readings of POINT and of OTHERS, about `count` in all, minute by minute."""
+    points = (POINT, *OTHERS)
+    own = rows_of(count // len(points), 4.0)
+    value = np.stack((own.value, np.zeros(len(own)), own.value), axis=1).ravel()
+    point = np.tile(np.arange(len(points), dtype=np.int32), len(own))
+    time = np.repeat(own.time, len(points))
+    return ReadingRows(points, point, time, value, np.zeros(len(value), np.uint8), time + 200)
 
 
 def as_table(rows: Sequence[Speed]) -> str:
@@ -134,8 +163,8 @@ def _one_by_one(rules: RuleSet, rows: ReadingRows) -> None:
         part = slice(first, first + _BATCH)
         upto = int(rows.time[part][-1])
         batch = ReadingBatch(
-            "speed", upto + 200, (POINT,), np.zeros(len(rows.time[part]), np.int32), rows.time[part],
-            rows.value[part], rows.quality[part], (Span(POINT, 0, len(rows.time[part]), upto),),
+            "speed", upto + 200, rows.points, rows.point[part], rows.time[part],
+            rows.value[part], rows.quality[part], (Span("probes", 0, len(rows.time[part]), upto),),
         )  # fmt: skip
         engine.feed(batch)
 

@@ -8,6 +8,7 @@ from domain.batch import batch_of
 from domain.readings import Quality, Reading
 from domain.times import MINUTE
 from rules.engine import Engine
+from rules.kernel import FEWEST, Lookout
 from rules.loading import load_rules
 from rules.recent import Columns
 
@@ -116,3 +117,17 @@ def test_rows_of_one_point_are_compared_with_what_it_said() -> None:
     values = np.array([4.0, 8.0, 8.1, np.nan])
     rows = Columns(np.full(4, point), T0 + np.arange(1, 5) * MINUTE, values, np.zeros(4, np.uint8))
     assert engine.table.quiet(rows).tolist() == [True, True, False, True]
+
+
+def taken_one_by_one(look: Lookout) -> int:
+    part = look.refused()
+    return int(part.stop) - int(part.start)
+
+
+def test_one_looks_more_seldom_until_a_pass_was_worth_the_looking() -> None:
+    look = Lookout()
+    assert [taken_one_by_one(look) for _ in range(7)] == [6, 12, 24, 48, 96, 192, 192]
+    look.passed(23)
+    assert taken_one_by_one(look) == 192, "few readings do not pay for looking"
+    look.passed(24)
+    assert taken_one_by_one(look) == FEWEST

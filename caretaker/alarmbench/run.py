@@ -17,7 +17,7 @@ from caretaker.rule_files import load_rule_files
 from rules.model import RuleSet
 from simulators.fleet import make_fleet
 
-# Packs were tuned on the first, figures are told of the second; never the other way round.
+# Packs were tuned on the first (and on 12), figures are told of the second; never the other way round.
 TUNING_SEED, REPORTING_SEED = 11, 2026
 PACKS = ("pack:cn-canteen", "pack:facility-basic", "pack:cold-machines")
 PLAIN = Path(__file__).parents[2] / "examples" / "rules" / "plain-threshold.yaml"

@@ -287,6 +287,8 @@ class _Masking(Running):
             count = self.inner.ahead_together(*rows, floor, ceiling)
         else:
             own = rows.of(0)
+            if not len(own):
+                return 0
             count = rows.until(own, self.inner.ahead(times[own], values[own], bad[own], floor, ceiling))
         return min(count, before_hole(rows, self._plain())) if count else 0
 

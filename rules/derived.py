@@ -49,8 +49,8 @@ class Derived(Condition):
         return next((calm for calm in found if calm is not None), None)
 
     def ahead(self, times: Int64s, values: Float64s, bad: Bools) -> int:
-        """How many of the first of these readings change nothing that could be said."""
-        if not self.idle:
+        """How many of the first of these readings (there may be none) change nothing that could be said."""
+        if not self.idle or not len(times):
             return 0
         return max((self.running.ahead(times, values, bad, *bounds) for bounds in self.between), default=0)
 

@@ -78,6 +78,21 @@ def test_any_and_not() -> None:
     assert told(neither, temperature="-18x9", power="90x3 0x3 90x3") == [(3, "raise"), (6, "clear")]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "condition: {all: [{above: -12}, {metric: power, cumulative: {above: 20, longer_than: 10min, in: 1h}}]}",
+        "condition: {cumulative: {above: -12, longer_than: 40min, in: 1h}}, mask: {door: open}",
+    ],
+)
+def test_a_pack_may_bring_nothing_of_an_input_that_is_being_counted(lines: str) -> None:
+    engine = engine_with(lines)
+    assert feed(engine, "a", series("f/power", "100x5") + series("f/temperature", "-10x5"), 5) == []
+    for point, values in (("f/door", "0x40"), ("f/temperature", "-18x40")):
+        rest = [row for row in series(point, values) if row.time >= T0 + 5 * MINUTE]
+        assert feed(engine, "a", rest, 40) == []
+
+
 def test_what_changes_hands_at_one_moment_does_not_flicker() -> None:
     either = "condition: {any: [{above: -12}, {metric: power, above: 500}]}"
     assert told(either, temperature="-10x5 -18x5", power="90x5 900x5") == [(0, "raise")]

@@ -18,9 +18,6 @@ from domain.times import DAY, HOUR, MINUTE
 from notify.weekly import BadOne
 from store.operational.store import OperationalStore
 
-# Apprise loads all of its plug-ins at the first URL; a library under one of them still imports imghdr.
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
 NOW = 1_780_000_000_000 // DAY * DAY
 COLD = AlarmKey("cold-high", "fridge-1/temperature")
 SITE = """\

@@ -15,9 +15,6 @@ from notify.channels import Answer, AppriseChannel, LogChannel, open_channels
 from notify.decide import Action
 from notify.message import Message
 
-# Apprise loads all of its plug-ins at the first URL; a library under one of them still imports imghdr.
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
 MESSAGE = Message("school", Action.PAGE, Priority.HIGH, "报警（高）：阳光小学", "1号冷藏柜 · 温度：9.25 °C")
 
 

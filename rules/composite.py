@@ -13,9 +13,10 @@ import numpy as np
 
 from domain.batch import Float64s, Int64s
 from rules.condition import Condition, LevelState, as_stored
-from rules.derived import Derived
+from rules.derived import Derived, calm_of
+from rules.mask import Mask
 from rules.model import Mode
-from rules.plan import NEVER, UNKNOWN, Composite, Masked, MaskPlan, Member, Plan
+from rules.plan import NEVER, UNKNOWN, Composite, Masked, Member, Plan
 from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Running
 from rules.signals.plain import Plain
 from rules.signals.schedule import InSchedule
@@ -97,6 +98,19 @@ class _Member:
         mine = rows.of(self.source)
         return rows.until(mine, one.ahead(rows.time[mine], rows.value[mine], rows.bad[mine]))
 
+    def calm(self, truth: bool) -> dict[int, Calm] | None:
+        """Which readings of which inputs leave it untrue, or true, or unknown: None when that cannot be told."""
+        one = self.condition
+        if not isinstance(one, Derived):
+            found = calm_of(one, truth)
+            return None if found is None else {self.source: found}
+        if truth:
+            return None
+        if self.everything:
+            return one.calm_together()
+        alone = one.calm()
+        return None if alone is None else {self.source: alone}
+
     def inherit(self, other: "_Member", before: int) -> None:
         """Remember what the other one does."""
         inherit(self.condition, other.condition, before)
@@ -161,6 +175,21 @@ class _Combining(Running):
         count = max(counts) if self.mode is Mode.ALL else min(counts)
         return min(count, before_hole(rows, self._plain())) if count else 0
 
+    def calm_together(self, floor: float, ceiling: float) -> dict[int, Calm] | None:
+        """One member that stays untrue is enough for *all*; of *any* all must, and that of *not* must stay true."""
+        if not floor < 0.0 < ceiling <= 1.0:
+            return None
+        found = (member.calm(self.mode is Mode.NOT) for member in self.members)
+        if self.mode is Mode.ALL:
+            return next((calms for calms in found if calms is not None), None)
+        together: dict[int, Calm] = {}
+        for calms in found:
+            if calms is None:
+                return None
+            for source, calm in calms.items():
+                together[source] = calm.also(together[source]) if source in together else calm
+        return together
+
     def pass_over_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> None:
         def read(time: int, value: float, bad: bool, source: int) -> None:
             for member in self.members:
@@ -190,55 +219,10 @@ class _Combining(Running):
             member.resume(own)
 
 
-class _Mask:
-    """One mask at work: `since` when its member became true, `tail` until when it masks after its end.
-
-    When its member becomes unknown, the tail begins: what it excused was so until then. Is it true again meanwhile, its
-    time counts on from where it was (`lost`), as if nothing had been missed.
-    """
-
-    def __init__(self, plan: MaskPlan, member: _Member) -> None:
-        self.plan = plan
-        self.member = member
-        self.since = NEVER
-        self.tail = -NEVER
-        self.lost = NEVER
-
-    def note(self, now: int) -> None:
-        """Take note of what its member says as of now."""
-        truth = self.member.truth(now)
-        if truth == 1.0:
-            if self.since == NEVER and now < self.tail and self.lost != NEVER:
-                self.since, self.tail = self.lost, -NEVER
-            elif self.since == NEVER:
-                self.since = now
-            self.lost = NEVER
-            return
-        in_time = self.plan.at_most is None or now - self.since <= self.plan.at_most
-        if self.since != NEVER and in_time:
-            self.tail = now + self.plan.tail
-            self.lost = self.since
-        if truth == 0.0:
-            self.lost = NEVER
-        self.since = NEVER
-
-    def on(self, now: int) -> bool:
-        """Whether it masks."""
-        return now < self.tail or (self.since != NEVER and now < self._most())
-
-    def due(self, now: int) -> int:
-        """The next moment at which it may change by time alone."""
-        ends = [end for end in (self.tail, self._most()) if end > now]
-        return min(self.member.due(now), *ends, NEVER)
-
-    def _most(self) -> int:
-        return NEVER if self.since == NEVER or self.plan.at_most is None else self.since + self.plan.at_most
-
-
 class _Masking(Running):
     """A `Masked` at work."""
 
-    def __init__(self, inner: Running, masks: list[_Mask], joint: bool) -> None:
+    def __init__(self, inner: Running, masks: list[Mask[_Member]], joint: bool) -> None:
         super().__init__(None)
         self.inner = inner
         self.masks = masks
@@ -269,6 +253,13 @@ class _Masking(Running):
 
     def calm(self, floor: float, ceiling: float) -> Calm | None:
         return None if self.joint else self.inner.calm(floor, ceiling)
+
+    def calm_together(self, floor: float, ceiling: float) -> dict[int, Calm] | None:
+        """What is inside decides: masked, it is unknown at most."""
+        if self.joint:
+            return self.inner.calm_together(floor, ceiling)
+        calm = self.inner.calm(floor, ceiling)
+        return None if calm is None else {0: calm}
 
     def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
         return self.ahead_together(np.zeros(len(times), np.int64), times, values, bad, floor, ceiling)
@@ -346,7 +337,7 @@ def running_of(plan: Plan) -> Running:
     if isinstance(signal, Masked):
         inner = msgspec.structs.replace(plan, signal=signal.inner)
         running = Plain(plan.max_gap) if signal.inner is None else running_of(inner)
-        masks = [_Mask(mask, _member(mask.member)) for mask in signal.masks]
+        masks = [Mask(mask, _member(mask.member)) for mask in signal.masks]
         return _Masking(running, masks, isinstance(signal.inner, Composite | Unbalance))
     if isinstance(signal, Composite):
         return _Combining(signal, [_member(member) for member in signal.members])

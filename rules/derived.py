@@ -62,6 +62,13 @@ class Derived(Condition):
             self.reading = float(values[good[-1]])
         self._judge(int(times[-1]))
 
+    def calm_together(self) -> dict[int, Calm] | None:
+        """`calm` of several inputs, by their numbers: of those that are not named nothing matters."""
+        if not self.idle:
+            return None
+        found = (self.running.calm_together(*bounds) for bounds in self.between)
+        return next((calms for calms in found if calms is not None), None)
+
     def ahead_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> int:
         """`ahead` for readings of several inputs, sorted by time."""
         if not self.idle:
@@ -140,3 +147,21 @@ def _between(plan: Plan) -> list[tuple[float, float]]:
     if states:
         found = [(floor, min(ceiling, *states)), (max(floor, *states), ceiling)]
     return [(low, high) for low, high in found if low < high]
+
+
+def calm_of(condition: Condition, truth: bool) -> Calm | None:
+    """The readings that leave a limit or state untrue (idle), or true, as it is now; None when that cannot be told."""
+    plan, active = condition.plan, [state.phase != 0 for state in condition.levels]
+    if not condition.settled or truth != any(active):
+        return None
+    states = [level for level in plan.levels if level.kind is Kind.STATE]
+    if truth and states:
+        same = condition.value
+        return Calm(same, same) if all(level.true(same) for level in plan.levels) and all(active) else None
+    if truth:
+        bands = [level.quiet_band(one) for level, one in zip(plan.levels, active, strict=True)]
+        return Calm(max(low for low, _ in bands), min(high for _, high in bands))
+    inside = [
+        Calm(float(np.nextafter(low, np.inf)), float(np.nextafter(high, -np.inf))) for low, high in _between(plan)
+    ]
+    return next((calm for calm in inside if calm.low <= condition.value <= calm.high), inside[0] if inside else None)

@@ -25,10 +25,11 @@ from rules.events import event_of
 from rules.frontier import MOST_WAITING, WAIT, Agent, by_point_and_time, settle_clashes
 from rules.joint import Joints
 from rules.joint_late import review_joints
-from rules.kernel import fire_before, run
+from rules.kernel import Told, fire_before, run
 from rules.late import judge_again, stretches
 from rules.loading import load_revision
 from rules.model import RuleSet
+from rules.names import Names
 from rules.plan import NEVER, Plan
 from rules.points import PointTable, Track
 from rules.recent import Columns, join, segments
@@ -37,8 +38,6 @@ from rules.silence import Silence
 from rules.snapshot import decode_into, encode
 from rules.spans import parts
 from rules.together import Together, judged, together
-
-_MOST_STRANGERS = 65_536  # names of unjudged points that are remembered as such
 
 
 class Engine:
@@ -52,13 +51,13 @@ class Engine:
         self.table = PointTable(prefilter)
         self.doubts = Doubts()
         self.silence = Silence()
-        self.joints = Joints(self.table, self.complete, self.kept, prefilter)
         self.agents: dict[str, Agent] = {}
         self.agents_by_number: list[Agent] = []
+        self.joints = Joints(self.table, self.agents_by_number, self.kept, self.say, prefilter)
         self.open: list[OpenPlan] = []
         self.has_catalogue = False
         self.commissioned_at: int | None = None
-        self._numbers: dict[str, int] = {}
+        self.names = Names(self._find)
         self._said: list[tuple[int, int, int, Track, Change]] = []
         self._track: Track | None = None
 
@@ -66,13 +65,12 @@ class Engine:
         """Take accepted readings, and move the frontier of each span's agent to its `upto`."""
         received = batch.received
         events = self._silent(self.silence.advance(received, self.silence.connected), received)
-        known = self._numbers
         for name in batch.points if self.open else ():
-            self._number(name, received)  # one may make another an input of its rule
-        numbers = [known[name] if name in known else self._number(name, received) for name in batch.points]
-        names = np.array(numbers, np.int64)
-        events += self._arrivals(batch)
-        number = names[batch.point] if len(batch.points) else np.zeros(0, np.int64)
+            self.names.look_up(name, received)  # one may make another an input of its rule
+        judges, watched = self.names.of(batch.points, received, len(self.table.names))
+        if self.silence.points and len(batch):
+            events += self._silent(self.silence.arrive(received, watched[batch.point], batch.time), received)
+        number = judges[batch.point] if len(batch.points) else np.zeros(0, np.int64)
         rows = Columns(number, batch.time, batch.value, batch.quality)
         cut = parts(batch, lambda name: self._agent(name).frontier)
         pieces = [(self._agent(name), part, upto) for name, part, upto in cut]
@@ -130,13 +128,13 @@ class Engine:
             wanted = {name: open_plans_of(opened, name) for name in known}
         else:
             opened, wanted = [], plans_by_point(catalogue, rules)
-        self._settle(*self.table.behind())
+        self._catch_up()
         events = self._silent(self.silence.advance(now, self.silence.connected), now)
         self.has_catalogue = catalogue is not None
         self.commissioned_at = None if catalogue is None else catalogue.commissioned_at
         points = {} if catalogue is None else catalogue.by_name
         self.open = opened
-        self._numbers.clear()
+        self.names.forget()
         events += self._close(wanted, set(rules.rules), None if catalogue is None else set(points), now)
         self.silence.watch(wanted, now)
         for name, plans in wanted.items():
@@ -145,24 +143,22 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """The whole state, for `restore`; one version of the format."""
-        self._settle(*self.table.behind())
+        self._catch_up()
         return encode(self)
 
     def restore(self, blob: bytes) -> None:
         """Continue from a snapshot; ValueError when it is of another format (then replay the journal instead)."""
         decode_into(self, blob)
-        self._numbers.clear()
+        self.names.forget()
 
     def requeue(self) -> None:
         """Fill the queues of deadlines from the conditions, after a restore."""
         for point in range(len(self.table.names)):
             self._queue(point, again=True)
 
-    def _number(self, name: str, now: int) -> int:
-        """The judged point of that name, or -1; a point that no catalogue describes is taken up when first seen."""
-        number = self._numbers.get(name)
-        if number is not None:
-            return number
+    def _find(self, name: str, now: int) -> tuple[int, int]:
+        """The judged point of that name and the watched one, or -1; a point that no catalogue describes is taken up
+        when first seen."""
         if self.open and name not in self.table.numbers and name not in self.silence.points:
             plans = open_plans_of(self.open, name)
             self.silence.watch({name: plans}, now)
@@ -171,10 +167,7 @@ class Engine:
         number = self.table.numbers.get(name, -1)
         if number >= 0 and not self.table.tracks[number] and number not in self.joints.fed:
             number = -1
-        if len(self._numbers) >= _MOST_STRANGERS + len(self.table.names):
-            self._numbers.clear()
-        self._numbers[name] = number
-        return number
+        return number, self.silence.points.get(name, -1)
 
     def complete(self, point: int) -> int:
         """How far (UTC ms) the story of the point is complete; -NEVER before its first reading."""
@@ -187,12 +180,6 @@ class Engine:
             agent = self.agents[name] = Agent(len(self.agents_by_number))
             self.agents_by_number.append(agent)
         return agent
-
-    def _arrivals(self, batch: ReadingBatch) -> list[AlarmEvent]:
-        if not self.silence.points or not len(batch):
-            return []
-        points = np.array([self.silence.points.get(name, -1) for name in batch.points], np.int64)
-        return self._silent(self.silence.arrive(batch.received, points[batch.point], batch.time), batch.received)
 
     def _span(self, agent: Agent, rows: Columns, upto: int, received: int) -> list[AlarmEvent]:
         late: Columns | None = None
@@ -261,8 +248,8 @@ class Engine:
         first, length = segments(rows.point)
         loud = self.table.loud(rows, first, length) if self.prefilter else np.arange(len(first))
         self._settle(*rows.point[first[loud]].tolist())
+        self.joints.hear(rows, first, length)
         self.table.note(rows, first, length)
-        self.joints.take(rows)
         stop = first + length
         for start, end in zip(first[loud].tolist(), stop[loud].tolist(), strict=True):
             point = int(rows.point[start])
@@ -271,9 +258,10 @@ class Engine:
             self._queue(point)
 
     def _judge(self, point: int, rows: Columns) -> None:
+        told = Told(rows.time, rows.value, rows.quality)
         for track in self.table.alone(point):
             self._track = track
-            run(track.condition, rows.time, rows.value, rows.quality, self._emit, self.prefilter)
+            run(track.condition, told, self._emit, self.prefilter)
 
     def _settle(self, *points: int) -> None:
         """Let the points' conditions catch up with the readings that changed nothing (decision 137)."""
@@ -282,6 +270,11 @@ class Engine:
                 self._judge(point, self.table.catch_up(point))
                 self.table.refresh(point)
                 self._queue(point)
+
+    def _catch_up(self) -> None:
+        """Let all conditions hear what they have not seen."""
+        self._settle(*self.table.behind())
+        self.joints.catch_up(range(len(self.joints.all)))
 
     def _queue(self, point: int, again: bool = False) -> None:
         """Put the point's deadlines into its agent's queue."""
@@ -302,9 +295,11 @@ class Engine:
         for point in dict.fromkeys(rows.point.tolist()):
             mine = rows.take(rows.point == point)
             self._settle(point)
+            self.joints.catch_up_at(point)
             ahead, placed = self.doubts.enter(self.table, mine, self.complete(point), received, self.counters)
             agent.waiting = join(agent.waiting, ahead)
-            self.joints.take(placed)
+            if len(placed.time):
+                self.joints.hear(placed, *segments(placed.point))
             self.table.refresh(point)
 
     def _close(
@@ -362,13 +357,13 @@ class Engine:
         """Begin rules with several inputs that are new, as `_seed` does others."""
         new = self.joints.install()
         if new:
-            self._numbers.clear()
+            self.names.forget()
         begun = [(one.track, *self.joints.begin(one, self.past)) for one in new]
         return [event for track, frontier, changes in begun for event in self._begun(track, frontier, changes, now)]
 
     def _joined(self, detected: int) -> list[AlarmEvent]:
         """Judge rules with several inputs as far as all of these are known."""
-        self.joints.judge(self._say)
+        self.joints.judge()
         return self._delivered(detected)
 
     def kept(self, point: int) -> Kept:
@@ -377,9 +372,10 @@ class Engine:
 
     def _emit(self, condition: Condition, change: Change) -> None:
         assert self._track is not None
-        self._say(self._track, change)
+        self.say(self._track, change)
 
-    def _say(self, track: Track, change: Change) -> None:
+    def say(self, track: Track, change: Change) -> None:
+        """A condition of the track says that; it is told at the end of the step."""
         track.log.take(change)
         self._said.append((change.at, track.point, track.place, track, change))
 

@@ -13,7 +13,7 @@ import numpy as np
 from domain.batch import Bytes8, Float64s, Int64s
 from rules.condition import Change, Condition
 from rules.derived import Derived
-from rules.plan import UNKNOWN, Bools, bad_rows
+from rules.plan import UNKNOWN, bad_rows
 
 FEWEST = 6  # readings that are worth passing over together
 _AT_FIRST, _AHEAD = 64, 4_096  # readings that a signal looks at together: more as long as all are passed over
@@ -24,40 +24,56 @@ _SHORT = 12  # below this, plain Python is faster than setting up columns
 Emit = Callable[[Condition, Change], None]
 
 
-def run(
-    condition: Condition, times: Int64s, values: Float64s, qualities: Bytes8, emit: Emit, merge: bool = True
-) -> None:
-    """Apply readings in strictly ascending time, firing every deadline up to the last one's time."""
-    bad = bad_rows(values, qualities)
+class Told:
+    """Readings of one point in ascending time, to be told to one condition after the other; listed once."""
+
+    __slots__ = ("_listed", "bad", "times", "values")
+
+    def __init__(self, times: Int64s, values: Float64s, qualities: Bytes8) -> None:
+        self.times, self.values = times, values
+        self.bad = bad_rows(values, qualities)
+        self._listed: list[tuple[int, float, bool]] | None = None
+
+    def listed(self) -> list[tuple[int, float, bool]]:
+        """Time, value, and whether it says nothing, row by row."""
+        if self._listed is None:
+            self._listed = list(zip(self.times.tolist(), self.values.tolist(), self.bad.tolist(), strict=True))
+        return self._listed
+
+
+def run(condition: Condition, told: Told, emit: Emit, merge: bool = True) -> None:
+    """Apply the readings, firing every deadline up to the last one's time."""
     if isinstance(condition, Derived):
-        _run_derived(condition, times, values, bad, emit, merge)
-        return
-    if len(times) < _SHORT or not merge:
+        _run_derived(condition, told, emit, merge)
+    elif len(told.times) < _SHORT or not merge:
         code = condition.plan.code
-        for time, value, unknown in zip(times.tolist(), values.tolist(), bad.tolist(), strict=True):
+        for time, value, unknown in told.listed():
             if condition.due < time:
                 fire_before(condition, time, emit)
             condition.read(time, UNKNOWN if unknown else code(value), value, time)
             if condition.due <= time:
                 fire_before(condition, time + 1, emit)
-        return
-    _run_merged(condition, times, values, condition.plan.codes(values, bad), emit)
+    else:
+        codes = condition.plan.codes(told.values, told.bad)
+        _run_merged(condition, told.times, told.values, codes, emit)
 
 
-def _run_derived(condition: Derived, times: Int64s, values: Float64s, bad: Bools, emit: Emit, merge: bool) -> None:
+def _run_derived(condition: Derived, told: Told, emit: Emit, merge: bool) -> None:
     """Reading by reading where something may change; what comes between is passed over together."""
+    if not merge or len(told.times) < FEWEST:
+        _one_by_one(condition, told.listed(), emit)
+        return
     look = Lookout()
-    while merge and len(times) - look.start >= FEWEST:
+    while len(told.times) - look.start >= FEWEST:
         part = look.part
-        count = condition.ahead(times[part], values[part], bad[part])
+        count = condition.ahead(told.times[part], told.values[part], told.bad[part])
         if count >= FEWEST:
             part = look.passed(count)
-            condition.pass_over(times[part], values[part], bad[part])
+            condition.pass_over(told.times[part], told.values[part], told.bad[part])
         else:
-            part = look.refused()
-            _one_by_one(condition, times[part], values[part], bad[part], emit)
-    part = slice(look.start, None)
-    _one_by_one(condition, times[part], values[part], bad[part], emit)
+            _one_by_one(condition, told.listed()[look.refused()], emit)
+    if look.start < len(told.times):
+        _one_by_one(condition, told.listed()[look.start :], emit)
 
 
 class Lookout:
@@ -88,8 +104,8 @@ class Lookout:
         return part
 
 
-def _one_by_one(condition: Derived, times: Int64s, values: Float64s, bad: Bools, emit: Emit) -> None:
-    for time, value, unknown in zip(times.tolist(), values.tolist(), bad.tolist(), strict=True):
+def _one_by_one(condition: Derived, rows: list[tuple[int, float, bool]], emit: Emit) -> None:
+    for time, value, unknown in rows:
         if condition.due < time:
             fire_before(condition, time, emit)
         condition.take(time, value, unknown)

@@ -34,6 +34,7 @@ from rules.timeline import NEVER
 __all__ = ["ENTERED", "LEFT", "NEVER", "UNKNOWN", "Bools", "Codes", "Kind", "LevelPlan", "Plan", "bad_rows"]
 
 UNKNOWN = -1  # the code of a bad reading
+_BAD = int(QualityCode.BAD)
 
 Codes = npt.NDArray[np.int64]
 
@@ -259,7 +260,7 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
 
 def bad_rows(values: Float64s, qualities: Bytes8) -> Bools:
     """Which readings say nothing: bad ones, and those without a value."""
-    bad: Bools = (qualities == QualityCode.BAD) | np.isnan(values)
+    bad: Bools = (qualities == _BAD) | np.isnan(values)
     return bad
 
 

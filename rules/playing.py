@@ -9,7 +9,7 @@ import numpy as np
 from domain.batch import Int64s
 from rules.condition import Condition
 from rules.derived import Derived
-from rules.kernel import FEWEST, Emit, Lookout, fire_before, run
+from rules.kernel import FEWEST, Emit, Lookout, Told, fire_before, run
 from rules.plan import Bools, bad_rows
 from rules.recent import Columns, segments
 
@@ -19,7 +19,7 @@ def play(condition: Condition, rows: Columns, emit: Emit, merge: bool = True) ->
     if condition.plan.inputs:
         run_together(condition, rows, emit, merge)
     else:
-        run(condition, rows.time, rows.value, rows.quality, emit, merge)
+        run(condition, Told(rows.time, rows.value, rows.quality), emit, merge)
 
 
 def run_together(condition: Condition, rows: Columns, emit: Emit, merge: bool = True) -> None:

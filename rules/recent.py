@@ -127,6 +127,12 @@ class Recent:
         owner = np.full(len(slots), point, np.int64)
         return Columns(owner, self._time[slots], self._value[slots], self._quality[slots])
 
+    def newest(self, point: int, count: int) -> Columns:
+        """The newest `count` of them, no more than it keeps, in ascending time."""
+        total = int(self.total[point])
+        slots = self.start[point] + np.arange(total - count, total) % int(self.capacity[point])
+        return Columns(np.full(count, point, np.int64), self._time[slots], self._value[slots], self._quality[slots])
+
     def oldest(self, point: int) -> int:
         """The time of the oldest reading that is kept (UTC ms); NEVER when there is none."""
         capacity, total = int(self.capacity[point]), int(self.total[point])

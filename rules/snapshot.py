@@ -292,7 +292,7 @@ def _joint(joint: Joint) -> _Joint:
 
 
 def _restored_joints(engine: "Engine", stored: list[_Joint]) -> Joints:
-    joints = Joints(engine.table, engine.complete, engine.kept, engine.prefilter)
+    joints = Joints(engine.table, engine.agents_by_number, engine.kept, engine.say, engine.prefilter)
     by_place = {(one.track.point, one.track.place): one for one in joints.install()}
     for state in stored:
         joint = by_place[state.point, state.place]

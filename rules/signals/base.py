@@ -34,6 +34,12 @@ class Calm(NamedTuple):
     until: int = NEVER
     bad: bool = True
 
+    def also(self, other: "Calm") -> "Calm":
+        """What is one and the other."""
+        return Calm(
+            max(self.low, other.low), min(self.high, other.high), min(self.until, other.until), self.bad and other.bad
+        )
+
     def reach(self, times: Int64s, values: Float64s, bad: Bools) -> int:
         """How many of the first readings are such ones."""
         count = len(times) if self.until == NEVER else int(np.searchsorted(times, self.until, "right"))
@@ -135,6 +141,10 @@ class Running(ABC):
     def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """Enter readings at once, the last one good; False, with nothing done, where only one by one will do."""
         return False
+
+    def calm_together(self, floor: float, ceiling: float) -> dict[int, Calm] | None:
+        """`calm` of several inputs, by their numbers: of those that are not named nothing matters."""
+        return None
 
     def ahead_together(
         self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float

@@ -126,7 +126,9 @@ def test_it_says_what_it_says_reading_by_reading_however_it_is_fed_and_restarted
         expected += plain.feed(one)
         said += fast.feed(one)
         assert said == expected
-        assert known_to(fast) == known_to(plain)
+        if chance.random() < 0.3:
+            fast.snapshot()  # quiet rules catch up for it
+            assert known_to(fast) == known_to(plain)
         if chance.random() < 0.1:
             again = Engine("school")
             again.restore(fast.snapshot())
@@ -153,6 +155,7 @@ def test_a_door_that_falls_silent_is_unknown_although_nothing_is_said_of_the_tem
     plain, fast = begun(rules, INTERVALS[1], prefilter=False), begun(rules, INTERVALS[1])
     for engine in (plain, fast):
         assert engine.feed(batch(rows, int(rows.time[-1]) + 1)) == []
+    fast.snapshot()
     assert known_to(fast) == known_to(plain)
     [state] = known_to(fast)
     # The tail began when the door fell silent, not when it was heard again.

@@ -12,7 +12,7 @@ from rules.assign import plans_by_point
 from rules.condition import Change, Condition
 from rules.engine import Engine
 from rules.frontier import Agent, by_point_and_time, free_place, merged, settle_clashes
-from rules.kernel import fire_before, run
+from rules.kernel import Told, fire_before, run
 from rules.late import MOST_REMEMBERED, Log, Said, past_excursions, stretches
 from rules.model import Level, Limit, Rule, RuleSet, Selector, StateIs
 from rules.plan import NEVER, UNKNOWN, Plan, bad_rows
@@ -259,7 +259,7 @@ def test_an_empty_stretch_says_nothing() -> None:
     condition = Condition(plan(Level(Limit(above=8.0), Priority.LOW)))
     told: list[Change] = []
     rows = no_columns()
-    run(condition, rows.time, rows.value, rows.quality, lambda _, one: told.append(one))
+    run(condition, Told(rows.time, rows.value, rows.quality), lambda _, one: told.append(one))
     fire_before(condition, NEVER, lambda _, one: told.append(one))
     assert told == []
     assert condition.settled
@@ -269,7 +269,7 @@ def test_a_deadline_inside_a_long_run_has_the_value_in_force_then() -> None:
     condition = Condition(plan(Level(Limit(above=8.0), Priority.LOW, on_delay=15)))
     times = np.arange(0, 200, 10, dtype=np.int64)
     told: list[Change] = []
-    run(condition, times, 10.0 + times, np.zeros(len(times), np.uint8), lambda _, one: told.append(one))
+    run(condition, Told(times, 10.0 + times, np.zeros(len(times), np.uint8)), lambda _, one: told.append(one))
     assert [(one.at, one.value) for one in told] == [(15, 20.0)]
     assert condition.value == 200.0
 

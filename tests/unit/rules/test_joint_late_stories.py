@@ -1,17 +1,19 @@
 """Late data of rules on several points: what is waited for, what is judged again, and what stays in doubt."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from domain.alarms import AlarmEvent
-from domain.batch import batch_of
+from domain.batch import Int64s, batch_of
 from domain.catalogue_file import load_catalogue
 from domain.readings import Quality, Reading
 from domain.records import Series
 from domain.times import HOUR, MINUTE, SECOND
 from rules.engine import Engine
+from rules.frontier import Agent
 from rules.loading import load_rules
 from tests.properties.promises import Pack, joined
 from tests.unit.rules.signal_stories import T0
@@ -144,10 +146,14 @@ def test_a_batch_of_one_agent_touches_the_rules_on_its_points_alone(monkeypatch:
     feed(engine, "b", along("g/temperature", 0, 0, -18.0), 0)
     feed(engine, "c", along("f/power", 0, 0, 90.0), 0)
     looked: list[str] = []
-    target = engine.joints.target
-    monkeypatch.setattr(
-        engine.joints, "target", lambda joint: (looked.append(engine.table.names[joint.track.point]), target(joint))[1]
-    )
+    columns = engine.joints.columns
+    targets = columns.targets
+
+    def looking(rules: Int64s, agents: Sequence[Agent]) -> Int64s:
+        looked.extend(engine.table.names[engine.joints.all[rule].track.point] for rule in rules.tolist())
+        return targets(rules, agents)
+
+    monkeypatch.setattr(columns, "targets", looking)
     feed(engine, "b", along("g/temperature", 1, 1, -18.0), 1)
     assert looked == ["g/temperature"]
     feed(engine, "c", along("f/power", 1, 1, 90.0), 1)

@@ -8,8 +8,13 @@ is unknown while any input is, and while the mean is too small to divide by: wit
 from collections.abc import Sequence
 from typing import Any
 
-from rules.signals.base import UNKNOWN_VALUE, Parameters, Running
+import numpy as np
+
+from domain.batch import Float64s, Int64s
+from rules.signals.base import UNKNOWN_VALUE, Bools, Parameters, Running, first_of
 from rules.timeline import NEVER
+
+_DOUBT = 16.0 * float(np.finfo(np.float64).eps)  # of the inputs' sizes, per input: more than a mean can have lost
 
 
 class Unbalance(Parameters, frozen=True, array_like=True, tag=True):
@@ -67,6 +72,47 @@ class _Unbalance(Running):
         known = all(now < edge for edge in self.edges)
         self.value = percent(self.values, self.what.least_mean) if known else UNKNOWN_VALUE
 
+    def ahead_together(
+        self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float
+    ) -> int:
+        """Until the first moment whose unbalance is beyond the bounds, or so near that the moment itself must tell.
+
+        In between an input can but become unknown.
+        """
+        ends = np.flatnonzero(np.append(times[1:] != times[:-1], True))
+        value, known = self._in_columns(ends, sources, times, values, bad)
+        low, high = _percents(value, self.what.least_mean)
+        count = first_of(known & ((low <= floor) | (high >= ceiling)))
+        return int(ends[count - 1]) + 1 if count else 0
+
+    def _in_columns(
+        self, ends: Int64s, sources: Int64s, times: Int64s, values: Float64s, bad: Bools
+    ) -> tuple[Float64s, Bools]:
+        """What is in force of each input (a row each) behind each of the rows `ends`, and where all are known."""
+        found = np.empty((len(self.values), len(ends)), np.float64)
+        known = np.ones(len(ends), np.bool_)
+        for place, (value, edge) in enumerate(zip(self.values, self.edges, strict=True)):
+            mine = np.flatnonzero(sources == self.what.sources[place])
+            if self.places[self.what.sources[place]] != place:
+                mine = mine[:0]
+            gap = self.what.gaps[place]
+            until = np.full(len(mine), NEVER) if gap is None else times[mine] + gap
+            until[bad[mine]] = times[mine][bad[mine]]
+            newest = np.searchsorted(mine, ends, "right")
+            found[place] = np.concatenate(([value], values[mine]))[newest]
+            known &= times[ends] < np.concatenate(([edge], until))[newest]
+        return found, known
+
+    def pass_over_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> None:
+        """Only the last reading of each input is remembered."""
+        for source, place in self.places.items():
+            mine = np.flatnonzero(sources == source)
+            if len(mine):
+                gap, time = self.what.gaps[place], int(times[mine[-1]])
+                self.values[place] = float(values[mine[-1]])
+                self.edges[place] = time if bad[mine[-1]] else NEVER if gap is None else time + gap
+        self.say(int(times[-1]))
+
     def state(self) -> list[Any]:
         return [self.value, self.due, list(self.values), list(self.edges)]
 
@@ -81,3 +127,17 @@ def percent(values: Sequence[float], least_mean: float) -> float:
     if not mean > least_mean:
         return UNKNOWN_VALUE
     return 100.0 * max(abs(value - mean) for value in values) / mean
+
+
+def _percents(values: Float64s, least_mean: float) -> tuple[Float64s, Float64s]:
+    """Between what `percent` is of each column: NaN where it is certainly unknown, no bounds where none is sure."""
+    with np.errstate(all="ignore"):
+        mean = values.mean(axis=0)
+        lost = _DOUBT * np.abs(values).sum(axis=0)
+        apart = np.abs(values - mean).max(axis=0)
+        low = 100.0 * (apart - lost) / (mean + lost) * (1.0 - _DOUBT)
+        high = 100.0 * (apart + lost) / (mean - lost) * (1.0 + _DOUBT)
+    unsure = ~(mean - lost > 0.0)
+    low, high = np.where(unsure, -np.inf, low), np.where(unsure, np.inf, high)
+    unknown = mean + lost <= least_mean
+    return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)

@@ -28,6 +28,8 @@ CONDITIONS = (
     "{any: [{above: 12}, {metric: power, above: 99}, {all: [{metric: door, above: 0.5, on_delay: 9min}, {above: 7}]}]}",
     "{any: [{above: 9, on_delay: 3min}, {metric: power, duty: {on_above: 5, over: 1h, above: 0.8}}]}",
     "{not: {metric: power, above: 5}}",
+    "{unbalance: {of: [temperature, power], above_percent: 60, least_mean: 3}}",
+    "{unbalance: {of: [power, temperature, door], above_percent: 120, deadband: 20}}",
     "{state: 9}",
     "{state: [0, 1]}",
 )
@@ -103,7 +105,8 @@ def known_to(engine: Engine) -> list[str]:
             (mask.since, mask.tail, mask.lost, mask.member.condition.due) for mask in getattr(running, "masks", ())
         ]
         members = [member.condition.due for member in getattr(running, "members", ())]
-        found.append(repr((running.value, running.due, masks, members)))
+        inputs = [getattr(running, name, ()) for name in ("values", "edges")]
+        found.append(repr((running.value, running.due, masks, members, inputs)))
     return found
 
 

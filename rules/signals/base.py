@@ -23,6 +23,7 @@ from rules.timeline import NEVER
 
 Bools = npt.NDArray[np.bool_]
 UNKNOWN_VALUE = float("nan")
+_WORTH_IT = 24  # readings: as `rules.kernel` has it
 
 
 class Calm(NamedTuple):
@@ -50,6 +51,11 @@ class Calm(NamedTuple):
         if self.bad:
             fine |= bad[:count]
         return first_of(~fine)
+
+
+def worth(count: int, offered: int) -> int:
+    """So many readings, or 0 where that is neither all there is nor as many as pay for having looked."""
+    return count if count == offered or count >= _WORTH_IT else 0
 
 
 def first_of(rows: Bools) -> int:

@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.signals.base import UNKNOWN_VALUE, Bools, Parameters, Running, first_of
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running, first_of, worth
 
 MOST_READINGS = 512  # in the window: of faster ones the newest of each cell of time counts
 LEAST_READINGS = 3
@@ -18,6 +18,7 @@ LEAST_READINGS = 3
 
 _AHEAD = 2_048  # readings looked at together: sums in columns lose digits with their length
 _DOUBT = 4_096 * float(np.finfo(np.float64).eps)  # of a sum's absolute terms: more than it can have lost
+_PART, _LEAST_ROOM = 0.99, 1e-9  # of a calm band is used; what is narrower than that of the values is none
 
 
 class Rate(Parameters, frozen=True, array_like=True, tag=True):
@@ -45,6 +46,8 @@ class _Rate(Running):
         self.what = what
         self.cell = max(1, what.over // MOST_READINGS)
         self.readings: deque[tuple[int, float]] = deque()
+        self.least_span = -(-2 * what.over // 3)
+        self.half_band = half_band(self.least_span, self.cell)
 
     def read(self, time: int, value: float, bad: bool, source: int = 0) -> None:
         if not bad:
@@ -57,8 +60,30 @@ class _Rate(Running):
         while self.readings[0][0] < time - self.what.over:
             self.readings.popleft()
 
+    def calm(self, floor: float, ceiling: float) -> Calm | None:
+        """Values within a band so narrow that no slope in it reaches a limit, when all that the window has do; or
+        whatever comes, until a slope can be known."""
+        if not self.readings:
+            return None
+        steepest = min(ceiling, -floor) / self.what.per
+        values = [value for _, value in self.readings]
+        low, high = min(values), max(values)
+        middle, room = (low + high) / 2.0, _PART * self.half_band * steepest
+        if high - low <= 2.0 * room < np.inf and room > _LEAST_ROOM * abs(middle):
+            return Calm(middle - room, middle + room)
+        until = self.readings[0][0] + self.least_span - 1
+        return Calm(until=until) if until >= self.readings[-1][0] else None
+
     def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
-        """Until the first slope that is beyond the bounds, or so near that one by one must tell."""
+        """As `calm` says, or until the first slope that is beyond the bounds, or so near that one by one must tell."""
+        calm = super().ahead(times, values, bad, floor, ceiling)
+        return (
+            calm
+            if calm == len(bad)
+            else max(calm, worth(self._before_steep(times, values, bad, floor, ceiling), len(bad)))
+        )
+
+    def _before_steep(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
         good = np.flatnonzero(~bad[:_AHEAD])
         if not len(good):
             return min(len(bad), _AHEAD) if floor < self.value < ceiling or self.value != self.value else 0
@@ -82,36 +107,39 @@ class _Rate(Running):
             begun = np.zeros(len(time), np.int64)
             begun[begins] = begins
             first = np.maximum(first, np.maximum.accumulate(begun))
-        x, y = (time - time[0]).astype(np.float64), value - value[0]
-        row = np.arange(1, len(time) + 1)
-        count = (row - first).astype(np.float64)
-        sums = [np.concatenate(([0.0], np.cumsum(column))) for column in (x, y, x * x, x * y)]
-        x_sum, y_sum, xx_sum, xy_sum = (column[row] - column[first] for column in sums)
-        most = [float(np.abs(column).sum()) for column in (x, y, x * x, x * y)]
+        columns = np.empty((4, len(time)), np.float64)  # x, y, x², x y
+        np.subtract(time, time[0], out=columns[0], casting="unsafe")
+        np.subtract(value, value[0], out=columns[1])
+        np.multiply(columns[0], columns[:2], out=columns[2:])
+        sums = np.zeros((4, len(time) + 1), np.float64)
+        np.cumsum(columns, axis=1, out=sums[:, 1:])
+        x_most, y_most, xx_most, xy_most = np.abs(columns).sum(axis=1).tolist()
+        x_sum, y_sum, xx_sum, xy_sum = sums[:, 1:] - sums[:, first]
+        count = np.arange(1, len(time) + 1) - first
         below = count * xx_sum - x_sum * x_sum
-        lost_below = _DOUBT * (count * most[2] + most[0] * np.abs(x_sum))
-        lost = _DOUBT * (count * most[3] + most[0] * np.abs(y_sum) + most[1] * np.abs(x_sum))
-        span = time - time[first]
-        known = (count >= LEAST_READINGS) & (3 * span >= 2 * self.what.over)
+        lost_below = _DOUBT * (count * xx_most + x_most * np.abs(x_sum))
+        lost = _DOUBT * (count * xy_most + x_most * np.abs(y_sum) + y_most * np.abs(x_sum))
         sure = below > 4.0 * lost_below
-        below = np.where(sure, below, 1.0)
+        below[~sure] = 1.0
         slope = (count * xy_sum - x_sum * y_sum) / below
         doubt = (lost + 2.0 * np.abs(slope) * lost_below) / below + _DOUBT * np.abs(slope)
-        doubt = np.where(sure, doubt, np.inf)
-        low, high = (slope - doubt) * self.what.per, (slope + doubt) * self.what.per
-        return np.where(known, low, np.nan), np.where(known, high, np.nan)
+        doubt[~sure] = np.inf
+        doubt[(count < LEAST_READINGS) | (time - time[first] < self.least_span)] = np.nan
+        return (slope - doubt) * self.what.per, (slope + doubt) * self.what.per
 
     def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
         """Keep those of the window."""
         holes = np.flatnonzero(self.holes(times))
-        if len(holes):
-            self.end(int(times[holes[-1]]))
-            times, values = times[holes[-1] :], values[holes[-1] :]
+        before = [] if len(holes) else [time for time, _ in [*self.readings][-1:]]
+        kept = slice(int(holes[-1]) if len(holes) else 0, None)
+        times, values = times[kept], values[kept]
         kept = slice(int(np.searchsorted(times, times[-1] - self.what.over)), None)
         times, values = times[kept], values[kept]
-        ends = np.append([one[0] for one in [*self.readings][-1:]], times) // self.cell
+        ends = np.append(np.array(before, np.int64), times) // self.cell
         if (ends[1:] == ends[:-1]).any():
             return False
+        if len(holes):
+            self.readings.clear()
         self.readings.extend(zip(times.tolist(), values.tolist(), strict=True))
         while self.readings[0][0] < times[-1] - self.what.over:
             self.readings.popleft()
@@ -142,3 +170,18 @@ class _Rate(Running):
             y_sum += y
             xy_sum += x * y
         return (count * xy_sum - x_sum * y_sum) / (count * xx_sum - x_sum * x_sum)
+
+
+def half_band(least_span: int, cell: int) -> float:
+    """Half of the width of a band (in ms times a slope) that no such slope fits into, however readings lie in it.
+
+    With d a reading's distance in time from the mean and h half of the width, the slope is s at least only where the
+    sum of d h - s d² is not below 0. The first and the last reading, `least_span` S apart or more, give S h - s S² / 2
+    at most; those between, each in a cell of its own, the sum over cells of what is above 0: h³ / (3 s² cell) + h² / s.
+    """
+    low, high = 0.0, float(least_span)
+    while high - low > 1e-3 * high:
+        tried = (low + high) / 2.0
+        fits = tried**3 / (3.0 * cell) + tried**2 + least_span * tried < least_span**2 / 2.0
+        low, high = (tried, high) if fits else (low, tried)
+    return low

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.signals.base import UNKNOWN_VALUE, Bools, Parameters, Running, first_of
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running, first_of
 from rules.timeline import NEVER
 
 _DOUBT = 16.0 * float(np.finfo(np.float64).eps)  # of the inputs' sizes, per input: more than a mean can have lost
+_PART, _LEAST_ROOM = 0.99, 1e-9  # of the room that inputs have is used; what is less of their sizes is none
 
 
 class Unbalance(Parameters, frozen=True, array_like=True, tag=True):
@@ -71,6 +72,24 @@ class _Unbalance(Running):
         self.due = min((edge for edge in self.edges if edge > now), default=NEVER)
         known = all(now < edge for edge in self.edges)
         self.value = percent(self.values, self.what.least_mean) if known else UNKNOWN_VALUE
+
+    def calm_together(self, floor: float, ceiling: float) -> dict[int, Calm] | None:
+        """While no input leaves what it is now by so much that the unbalance could reach the limit, or the mean could
+        become large enough to divide by. That an input becomes unknown is no harm."""
+        values, least = self.values, self.what.least_mean
+        mean = sum(values) / len(values)
+        if mean <= least:
+            room, downwards = least - mean, np.inf
+        elif self.value == self.value and floor < 0.0 and ceiling < np.inf:
+            # With every input within d of its value it is at most (apart + 2 d) / (mean - d).
+            share, apart = ceiling / 100.0, max(abs(value - mean) for value in values)
+            room = downwards = (share * mean - apart) / (2.0 + share)
+        else:
+            return None
+        if not room > _LEAST_ROOM * sum(map(abs, values)):
+            return None
+        room, downwards = _PART * room, _PART * downwards
+        return {source: Calm(values[at] - downwards, values[at] + room) for source, at in self.places.items()}
 
     def ahead_together(
         self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float

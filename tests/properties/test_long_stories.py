@@ -26,6 +26,7 @@ CONDITIONS = (
     "{cumulative: {above: 6, longer_than: 40min, in: 4h}}",
     "{short_cycles: {on_above: 5, shorter_than: 6min, count: 2, in: 1h}}",
     "{rate: {above: 12, per: 1h, over: 15min}}",
+    "{rate: {below: -40, per: 1h, over: 12min}}",
     "{defrost: {rise: 4, within: 30min}}",
     "{defrost_endless: {longer_than: 1h, rise: 4}}",
     "{defrost_missed: {longer_than: 3h, rise: 4}}",

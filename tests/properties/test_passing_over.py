@@ -56,6 +56,7 @@ CASES = {
     "short cycles": Case(ShortCycles(5.0, 6 * MINUTE, HOUR), -INF, 2.0),
     "one short cycle": Case(ShortCycles(5.0, 20 * MINUTE, HOUR), -INF, 1.0),
     "rate": Case(Rate(15 * MINUTE, HOUR), -12.0, 12.0),
+    "rate, gentle": Case(Rate(15 * MINUTE, HOUR), -60.0, 40.0),
     "rate, one sided": Case(Rate(5 * MINUTE, MINUTE), -INF, 1.0),
     "defrost": Case(Defrost(Asked.ON, 4.0, 30 * MINUTE, 1), -INF, 1.0),
     "defrost endless": Case(Defrost(Asked.LASTS, 4.0, 30 * MINUTE, HOUR), -INF, float(HOUR)),
@@ -171,6 +172,11 @@ def test_what_is_passed_over_would_have_said_nothing_and_leaves_the_same_state(
 @pytest.mark.parametrize("name", [name for name in CASES if name != "baseline of a counter"])
 def test_there_is_much_to_pass_over_and_it_changes_nothing(name: str) -> None:
     assert sum(told(name, seed, GAPS[seed % len(GAPS)], at_hand) for seed in range(12)) > 100
+
+
+def test_what_one_by_one_must_take_after_a_hole_leaves_the_window_until_then() -> None:
+    """Readings of one cell come behind a hole: found by the long profile."""
+    assert all(told(name, seed, None, in_advance) for name, seed in (("rate", 343), ("rate, gentle", 9731)))
 
 
 def test_the_story_has_a_day_and_more() -> None:

@@ -1,6 +1,8 @@
 """What unequal phases pass over together leaves them as moment by moment would, and no level would have been met."""
 
 import math
+from collections.abc import Callable
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +75,25 @@ def take(running: Running, rows: Rows) -> list[float]:
     return said
 
 
-def told(seed: int, least_mean: float, gaps: tuple[int | None, ...]) -> int:
+def at_hand(running: Running, rows: Rows) -> int:
+    return running.ahead_together(*rows, -math.inf, CEILING)
+
+
+def in_advance(running: Running, rows: Rows) -> int:
+    calms = running.calm_together(-math.inf, CEILING)
+    if calms is None:
+        return 0
+    count = len(rows.time)
+    for source, calm in calms.items():
+        mine = np.flatnonzero(rows.source == source)
+        reach = calm.reach(rows.time[mine], rows.value[mine], rows.bad[mine])
+        count = min(count, int(mine[reach])) if reach < len(mine) else count
+    return int(np.searchsorted(rows.time, rows.time[count])) if count < len(rows.time) else count
+
+
+def told(
+    seed: int, least_mean: float, gaps: tuple[int | None, ...], ask: Callable[[Running, Rows], int] = at_hand
+) -> int:
     """Tell the story to two of them, one passing over what it may; how many readings that were."""
     chance = np.random.default_rng(seed + 1)
     rows, fast, plain = story(seed), unequal(least_mean, gaps), unequal(least_mean, gaps)
@@ -81,7 +101,7 @@ def told(seed: int, least_mean: float, gaps: tuple[int | None, ...]) -> int:
     moment = passed = 0
     while moment < len(begins) - 1:
         part = rows.part(begins[moment], begins[min(moment + int(chance.integers(1, 60)), len(begins) - 1)])
-        count = 0 if fast.value >= CEILING else fast.ahead_together(*part, -math.inf, CEILING)
+        count = 0 if fast.value >= CEILING else ask(fast, part)
         assert begins[moment] + count in begins  # moments stay whole
         if count:
             fast.pass_over_together(*part.part(0, count))
@@ -97,6 +117,7 @@ def told(seed: int, least_mean: float, gaps: tuple[int | None, ...]) -> int:
     return passed
 
 
+@pytest.mark.parametrize("ask", [in_advance, at_hand])
 @settings(max_examples=EXAMPLES)
 @given(
     st.integers(0, 1_000_000),
@@ -104,13 +125,40 @@ def told(seed: int, least_mean: float, gaps: tuple[int | None, ...]) -> int:
     st.tuples(*[st.sampled_from([None, 90 * SECOND, 5 * MINUTE])] * 3),
 )
 def test_what_is_passed_over_would_have_said_nothing_and_leaves_the_same_state(
-    seed: int, least_mean: float, gaps: tuple[int | None, ...]
+    ask: Callable[[Running, Rows], int], seed: int, least_mean: float, gaps: tuple[int | None, ...]
 ) -> None:
-    told(seed, least_mean, gaps)
+    told(seed, least_mean, gaps, ask)
 
 
-def test_there_is_much_to_pass_over_in_many_stories() -> None:
-    assert sum(told(seed, 2.0, (5 * MINUTE,) * 3) > 100 for seed in range(10)) > 5
+@pytest.mark.parametrize("ask", [in_advance, at_hand])
+def test_there_is_much_to_pass_over_in_many_stories(ask: Callable[[Running, Rows], int]) -> None:
+    assert sum(told(seed, 2.0, (5 * MINUTE,) * 3, ask) > 100 for seed in range(10)) > 5
+
+
+def test_inputs_anywhere_in_the_bands_said_beforehand_are_not_unequal() -> None:
+    """At the bands' corners, where it is most."""
+    chance = np.random.default_rng(2)
+    quiet = 0
+    for values in chance.uniform(0.0, 14.0, (400, 3)).round(1).tolist():
+        running = unequal(5.0, (None,) * 3)
+        take(running, Rows(np.array(SOURCES), np.full(3, T0), np.array(values), np.zeros(3, np.bool_)))
+        calms = running.calm_together(-math.inf, 40.0)
+        for corner in product(*((calms[source].low, calms[source].high) for source in SOURCES)) if calms else ():
+            quiet += 1
+            said = percent([max(one, -1e6) for one in corner], 5.0)
+            assert not said >= 40.0
+    assert quiet > 1_000
+
+
+def test_at_the_limit_or_with_a_limit_below_nothing_is_said_beforehand() -> None:
+    rows = Rows(np.array(SOURCES), np.full(3, T0), np.array([10.0, 10.0, 13.0]), np.zeros(3, np.bool_))
+    running = unequal(2.0, (None,) * 3)
+    assert running.calm_together(-math.inf, 20.0) is None  # nothing heard yet
+    take(running, rows)
+    assert running.value == percent([10.0, 10.0, 13.0], 2.0)
+    assert running.calm_together(-math.inf, running.value) is None
+    assert running.calm_together(10.0, 60.0) is None
+    assert running.calm_together(-math.inf, 20.0) is not None
 
 
 @pytest.mark.parametrize("step", [-4, -1, 0, 1, 4])

@@ -36,6 +36,8 @@ RULES = (
     "{any: [{metric: power, duty: {on_above: 50, over: 20min, above: 0.95}}, {above: 9.5}]}",
     "{not: {metric: power, above: 5, on_delay: 1min, off_delay: 1min}}",
     "{not: {metric: door, state: 0}}",
+    "{unbalance: {of: [temperature, power], above_percent: 94, least_mean: 2}}",
+    "{unbalance: {of: [power, temperature], above_percent: 97}}{mask: {when: {metric: door, above: 0.5}, tail: 3min}}",
 )
 
 

@@ -7,6 +7,7 @@ over when the last stage is reached, or the food is back at the start. What was 
 """
 
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,15 @@ class _Phase(IntEnum):
     DONE = 4
 
 
+class _Runs(NamedTuple):
+    """When food is under way: from the first row to before the last, of each; whether the first one was before."""
+
+    begin: Int64s
+    stop: Int64s
+    before: bool
+    ends: Int64s  # rows at or beyond the start, or at the last stage's temperature
+
+
 class _Curve(Running):
     FIELDS = ("phase", "began", "stage")
 
@@ -67,18 +77,71 @@ class _Curve(Running):
                 self.phase = int(_Phase.MISSED)
 
     def calm(self, floor: float, ceiling: float) -> Calm | None:
-        """While it stays beyond the start, or is done and stays below it."""
+        """While it stays beyond the start, or stays off it: done, or until the time of its stage is over."""
         last = float(np.nextafter(self.at_start, -np.inf))
-        bands = {_Phase.ARMED: (self.at_start, np.inf), _Phase.DONE: (-np.inf, last)}
+        bands = {
+            _Phase.ARMED: (self.at_start, np.inf),
+            _Phase.DONE: (-np.inf, last),
+            _Phase.UNDER_WAY: (-np.inf, last),
+        }
         band = bands.get(_Phase(self.phase))
         if band is None or floor >= 0.0 or ceiling <= 0.0:
             return None
         low, high = band if self.sign > 0.0 else (-band[1], -band[0])
-        return Calm(low, high)
+        return Calm(low, high, self._deadline() - 1 if self.phase == _Phase.UNDER_WAY else NEVER)
+
+    def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
+        """Until the end of the time of a stage that is not reached by then."""
+        if floor >= 0.0 or not 0.0 < ceiling <= 1.0 or self.phase == _Phase.MISSED:
+            return 0
+        good = np.flatnonzero(~bad)
+        time, level = times[good], self.sign * values[good]
+        runs = self._runs(level)
+        began = time[np.minimum(runs.begin, len(time) - 1)] if len(time) else np.zeros(len(runs.begin), np.int64)
+        if runs.before:
+            began[0] = self.began
+        missed = NEVER
+        for stage, (target, within) in enumerate(self.stages):
+            reached = np.append(np.flatnonzero(level <= target), len(level))
+            met = np.minimum(runs.stop, reached[np.searchsorted(reached, runs.begin)])
+            if runs.before and stage < self.stage:
+                met[0] = -1
+            # Neither reached nor over at the end of its time.
+            late = (np.append(time, NEVER)[met] > began + within) & (met >= 0)
+            missed = min(missed, int((began + within)[late].min(initial=NEVER)))
+        return int(np.searchsorted(times, missed))
 
     def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:
-        """The phase stays what it is."""
+        """How the food stands after the last of them; of what was under way last it keeps when it began."""
+        good = np.flatnonzero(~bad)
+        level = self.sign * values[good]
+        runs = self._runs(level)
+        if len(runs.begin):
+            begin, stop = int(runs.begin[-1]), int(runs.stop[-1])
+            if len(runs.begin) > 1 or not runs.before:
+                self.began, self.stage = int(times[good[begin]]), 0
+            lowest = float(level[begin:stop].min(initial=np.inf))
+            while lowest <= self.stages[self.stage][0]:
+                self.stage += 1
+            if stop == len(level):
+                self.phase = int(_Phase.UNDER_WAY)
+                return True
+        if len(runs.ends):
+            self.phase = int(_Phase.ARMED if level[runs.ends[-1]] >= self.at_start else _Phase.DONE)
         return True
+
+    def _runs(self, level: Float64s) -> _Runs:
+        """When the food is under way in good readings of these levels."""
+        armed = level >= self.at_start
+        ends = np.flatnonzero(armed | (level <= self.stages[-1][0]))
+        begin = ends[armed[ends]] + 1
+        before = self.phase == _Phase.UNDER_WAY
+        if before or self.phase == _Phase.ARMED:
+            begin = np.append(0, begin)
+        stop = np.append(ends, len(level))[np.searchsorted(ends, begin)]
+        some = begin < stop
+        some[:1] |= before
+        return _Runs(begin[some], stop[some], before, ends)
 
     def end(self, at: int) -> None:
         """Food ages in unknown time too."""

@@ -31,6 +31,8 @@ CONDITIONS = (
     "{defrost_endless: {longer_than: 1h, rise: 4}}",
     "{defrost_missed: {longer_than: 3h, rise: 4}}",
     "{base_load: {above: 3, over: 1d}}",
+    "{cooling: {from: 5, stages: [{to: 4, within: 6min}, {to: 3, within: 15min}]}}",
+    "{reheating: {from: 4, to: 6, within: 9min}}",
     "{above: 8, deadband: 1}",
 )
 DELAYS = ("", "\n    on_delay: 10min", "\n    on_delay: 3min\n    off_delay: 12min")

@@ -62,6 +62,7 @@ CASES = {
     "defrost endless": Case(Defrost(Asked.LASTS, 4.0, 30 * MINUTE, HOUR), -INF, float(HOUR)),
     "defrost missed": Case(Defrost(Asked.SINCE, 4.0, 20 * MINUTE, 3 * HOUR), -INF, 3.0 * HOUR),
     "cooling": Case(Curve(8.0, ((5.0, 20 * MINUTE), (3.0, 60 * MINUTE))), -INF, 1.0),
+    "cooling, often": Case(Curve(5.0, ((4.0, 6 * MINUTE), (3.0, 15 * MINUTE))), -INF, 1.0),
     "reheating": Case(Curve(2.0, ((6.0, 20 * MINUTE),)), -INF, 1.0),
     "schedule": Case(InSchedule("Asia/Shanghai", HOURS), -INF, 1.0),
     "base load": Case(BaseLoad("Asia/Shanghai", False, 1), -INF, 4.0),

@@ -11,8 +11,8 @@ that the site's calendar makes unlike their weekday (holidays, outside the terms
 judged when a schedule is named. Where the usual is nothing, more than usual has no meaning: unknown.
 """
 
-from collections import defaultdict
 from datetime import date, datetime
+from itertools import takewhile
 from statistics import median
 from zoneinfo import ZoneInfo
 
@@ -87,24 +87,25 @@ class _Baseline(RememberingHours):
 
     def derive(self) -> float:
         begin = self.start - self.what.hours * HOUR
-        alike: dict[float, list[tuple[float, ...]]] = defaultdict(list)
+        latest = list(takewhile(lambda entry: entry[0] >= begin, reversed(self.entries)))[::-1]
+        alike: dict[float, list[tuple[float, float]]] = {hour: [] for _, hour, _ in latest}
+        for start, hour, power in self.entries:
+            if hour in alike:
+                alike[hour].append((start, power))
         used = usual = 0.0
-        judged = 0
-        for entry in self.entries:
-            if entry[0] >= begin:
-                figure = self._usual(entry, alike[entry[1]])
-                if figure != figure:
-                    return UNKNOWN_VALUE
-                judged, used, usual = judged + 1, used + entry[2], usual + figure
-            alike[entry[1]].append(entry)
-        if judged < self.what.hours - self.what.hours // UNKNOWN_HOURS or usual <= 0.0:
+        for entry in latest:
+            figure = self._usual(entry[0], alike[entry[1]])
+            if figure != figure:
+                return UNKNOWN_VALUE
+            used, usual = used + entry[2], usual + figure
+        if len(latest) < self.what.hours - self.what.hours // UNKNOWN_HOURS or usual <= 0.0:
             return UNKNOWN_VALUE
         return 100.0 * (used / usual - 1.0)
 
-    def _usual(self, entry: tuple[float, ...], alike: list[tuple[float, ...]]) -> float:
-        """What the same hour used to draw (W) before that one; NaN where too little of it is known."""
-        oldest = entry[0] - self.what.span - CLOCK
-        before = [one[2] for one in alike if one[0] >= oldest]
+    def _usual(self, start: float, alike: list[tuple[float, float]]) -> float:
+        """What the same hour used to draw (W) before the one that starts then; NaN where too little of it is known."""
+        oldest = start - self.what.span - CLOCK
+        before = [power for at, power in alike if oldest <= at < start]
         if not self.what.days:
             return sum(before) / len(before) if len(before) >= LEAST_WEEKS else UNKNOWN_VALUE
         ran = [power for power in before if power >= LEAST_POWER]

@@ -16,7 +16,7 @@ from enum import StrEnum
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running, first_of
+from rules.signals.base import UNKNOWN_VALUE, Bools, Calm, Parameters, Running, first_of, worth
 from rules.timeline import NEVER
 
 MOST_READINGS = 512  # in the window before a hump: of faster ones the lowest of each cell of time counts
@@ -111,7 +111,7 @@ class _Defrost(Running):
             return super().ahead(times, values, bad, floor, ceiling)
         good = np.flatnonzero(~bad)
         count = self._before_rise(times[good], values[good])
-        return int(good[count]) if count < len(good) else len(bad)
+        return worth(int(good[count]), len(bad)) if count < len(good) else len(bad)
 
     def _lowest(self) -> float:
         return min((one for _, one in self.readings), default=np.inf)

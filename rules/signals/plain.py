@@ -25,7 +25,9 @@ class Plain(Running):
         self.due = self.edge
 
     def calm(self, floor: float, ceiling: float) -> Calm | None:
-        """What lies between the bounds."""
+        """What lies between the bounds, if what is in force does: behind a mask it may not."""
+        if self.value <= floor or self.value >= ceiling:
+            return None
         return Calm(float(np.nextafter(floor, np.inf)), float(np.nextafter(ceiling, -np.inf)))
 
     def absorb(self, times: Int64s, values: Float64s, bad: Bools) -> bool:

@@ -1,6 +1,7 @@
 """Hundreds of readings of several points under masks and combined conditions: said as reading by reading says it."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,3 +165,25 @@ def test_a_door_that_falls_silent_is_unknown_although_nothing_is_said_of_the_tem
     # The tail began when the door fell silent, not when it was heard again.
     silent = T0 + 29 * MINUTE + 90_000  # three times its interval after its last reading
     assert f"({NEVER}, {silent + 10 * MINUTE}, {NEVER}, " in state
+
+
+@pytest.mark.parametrize("mask", ["{metric: door, above: 0.5}", "{above: 8.5, on_delay: 1min}"])
+@pytest.mark.parametrize("condition", ["{above: 8}", "{state: 9}"])
+def test_what_was_true_behind_a_mask_is_said_when_the_mask_ends_though_nothing_is_read(
+    condition: str, mask: str
+) -> None:
+    """The door's, or one that looks at the rule's own point and has its end by `for_at_most`."""
+    text = f"rules:\n  - id: warm\n    applies_to: {{point: {POINTS[0]}}}\n    condition: {condition}\n"
+    text += f"    mask: {{when: {mask}, for_at_most: 30min, tail: 20min}}\n    priority: high\n"
+    rules = load_rules(text, "story")
+    told = [(1, 0, 1.0), (0, 1, 5.0), (0, 2, 9.0), (1, 3, 1.0)]
+    plain, fast = begun(rules, "", prefilter=False), begun(rules, "")
+    said = []
+    for engine in (plain, fast):
+        events: list[AlarmEvent] = []
+        for point, minute, value in told:
+            one = [np.array([column]) for column in (point, T0 + minute * MINUTE, value, 0)]
+            events += engine.feed(batch(Columns(*one), T0 + minute * MINUTE))
+        said.append(events + engine.advance("agent", T0 + 5 * HOUR))
+    assert said[0] == said[1]
+    assert [event.kind.value for event in said[0]][-1] == "raise"

@@ -184,7 +184,8 @@ def test_a_member_that_has_yet_to_clear_is_true() -> None:
         ("{not: {metric: power, above: 5}}", True),
         ("{not: {metric: door, state: closed}}", True),
         ("{not: {metric: power, below: 5}}", False),
-        ("{any: [{above: -12}, {metric: power, rate: {above: 5, per: 1min, over: 9min}}]}", False),
+        ("{any: [{above: -12}, {metric: power, rate: {above: 5, per: 1min, over: 9min}}]}", True),
+        ("{any: [{above: -12}, {metric: power, duty: {on_above: 99, over: 9min, above: 0.2}}]}", False),
     ],
 )
 def test_which_combinations_can_be_left_alone(condition: str, quiet: bool) -> None:

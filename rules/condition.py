@@ -8,11 +8,13 @@ Known time: a good reading is in force from its own time to the next one, for at
 what is known. A deadline is valid when it is not after `edge`. Unknown time adds nothing to any delay.
 """
 
+import math
 from enum import IntEnum
 from typing import NamedTuple
 
 from domain.alarms import EventKind, Reason
 from rules.plan import NEVER, UNKNOWN, Plan
+from rules.signals.base import Calm
 
 
 class Phase(IntEnum):
@@ -79,14 +81,25 @@ class Condition:
         self.due = NEVER
 
     @property
-    def settled(self) -> bool:
-        """Whether no delay is running: then only a reading that says something new can change anything."""
-        return all(state.phase in (_IDLE, _ACTIVE) for state in self.levels)
-
-    @property
     def idle(self) -> bool:
         """Whether no level is active and no delay is running."""
         return self.level < 0 and all(state.phase == _IDLE for state in self.levels)
+
+    def calm(self) -> Calm | None:
+        """Which readings change nothing that could be said: those about which no level may change its mind, anything
+        before a running delay has run, and for as long as the delay of a level that does change its mind."""
+        if self.plan.at_rest is not None and self.idle:
+            return self.plan.at_rest
+        low, high, until, grace = -math.inf, math.inf, NEVER, NEVER
+        for number, (level, state) in enumerate(zip(self.plan.levels, self.levels, strict=True)):
+            if state.phase == _PENDING_ON or state.phase == _PENDING_OFF:
+                until = min(until, self._due_of(number) - 1)
+                continue
+            active = state.phase == _ACTIVE
+            band = level.quiet_band(active, self.value)
+            low, high = max(low, band[0]), min(high, band[1])
+            grace = min(grace, level.off_delay if active else level.on_delay)
+        return Calm(low, high, until, True, 0 if grace == NEVER else grace)
 
     def seed(self, level: int) -> None:
         """Begin with that level and the ones below it active, as the log says of the time before."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from domain.batch import Float64s, Int64s
-from rules.condition import Change, Condition, LevelState
+from rules.condition import Change, Condition, LevelState, Phase
 from rules.plan import NEVER, UNKNOWN, Bools, Kind, Plan
 from rules.signals.base import Calm, Running
 
@@ -31,11 +31,6 @@ class Derived(Condition):
         self.own_due = NEVER
         self.reading = float("nan")  # the point's own value in force
 
-    @property
-    def settled(self) -> bool:
-        """Never: every reading may move the signal."""
-        return False
-
     def take(self, time: int, value: float, bad: bool, source: int = 0) -> None:
         """Apply a reading of that input; deadlines due before `time` must have been fired."""
         self._hear(time, value, bad, source)
@@ -44,9 +39,26 @@ class Derived(Condition):
     def calm(self) -> Calm | None:
         """Which readings change nothing that could be said; None when nothing can be told beforehand."""
         if not self.idle:
-            return None
+            return self._waiting()
         found = (self.running.calm(*bounds) for bounds in self.between)
-        return next((calm for calm in found if calm is not None), None)
+        return next((calm.delayed(self._delay()) for calm in found if calm is not None), None)
+
+    def calm_together(self) -> dict[int, Calm] | None:
+        """`calm` of several inputs, by their numbers: of those that are not named nothing matters."""
+        if not self.idle:
+            waiting = self._waiting()
+            return None if waiting is None else {0: waiting}
+        found = (self.running.calm_together(*bounds) for bounds in self.between)
+        delay = self._delay()
+        named = next((calms for calms in found if calms is not None), None)
+        return None if named is None else {source: calm.delayed(delay) for source, calm in named.items()}
+
+    def _waiting(self) -> Calm | None:
+        """Whatever comes, while every level's delay is still running and none is active."""
+        return super().calm() if all(state.phase == Phase.PENDING_ON for state in self.levels) else None
+
+    def _delay(self) -> int:
+        return min(level.on_delay for level in self.plan.levels)
 
     def ahead(self, times: Int64s, values: Float64s, bad: Bools) -> int:
         """How many of the first of these readings (there may be none) change nothing that could be said."""
@@ -61,13 +73,6 @@ class Derived(Condition):
         if len(good):
             self.reading = float(values[good[-1]])
         self._judge(int(times[-1]))
-
-    def calm_together(self) -> dict[int, Calm] | None:
-        """`calm` of several inputs, by their numbers: of those that are not named nothing matters."""
-        if not self.idle:
-            return None
-        found = (self.running.calm_together(*bounds) for bounds in self.between)
-        return next((calms for calms in found if calms is not None), None)
 
     def ahead_together(self, sources: Int64s, times: Int64s, values: Float64s, bad: Bools) -> int:
         """`ahead` for readings of several inputs, sorted by time."""
@@ -150,18 +155,5 @@ def _between(plan: Plan) -> list[tuple[float, float]]:
 
 
 def calm_of(condition: Condition, truth: bool) -> Calm | None:
-    """The readings that leave a limit or state untrue (idle), or true, as it is now; None when that cannot be told."""
-    plan, active = condition.plan, [state.phase != 0 for state in condition.levels]
-    if not condition.settled or truth != any(active):
-        return None
-    states = [level for level in plan.levels if level.kind is Kind.STATE]
-    if truth and states:
-        same = condition.value
-        return Calm(same, same) if all(level.true(same) for level in plan.levels) and all(active) else None
-    if truth:
-        bands = [level.quiet_band(one) for level, one in zip(plan.levels, active, strict=True)]
-        return Calm(max(low for low, _ in bands), min(high for _, high in bands))
-    inside = [
-        Calm(float(np.nextafter(low, np.inf)), float(np.nextafter(high, -np.inf))) for low, high in _between(plan)
-    ]
-    return next((calm for calm in inside if calm.low <= condition.value <= calm.high), inside[0] if inside else None)
+    """The readings that leave a limit or state untrue, or true, as it is now; None when it is not."""
+    return condition.calm() if truth == (condition.level >= 0) else None

@@ -246,14 +246,17 @@ class Engine:
     def _apply(self, rows: Columns) -> None:
         """Judge readings sorted by point and time, all newer than what was applied before."""
         first, length = segments(rows.point)
-        loud = self.table.loud(rows, first, length) if self.prefilter else np.arange(len(first))
-        self._settle(*rows.point[first[loud]].tolist())
+        loud, startled = self.table.loud(rows, first, length) if self.prefilter else (np.arange(len(first)), [])
+        for point in startled:
+            self._queue(point)
+        points = rows.point[first[loud]].tolist()
+        missed = {point: self.table.catch_up(point) for point in points if self.table.unseen[point]}
         self.joints.hear(rows, first, length)
         self.table.note(rows, first, length)
         stop = first + length
-        for start, end in zip(first[loud].tolist(), stop[loud].tolist(), strict=True):
-            point = int(rows.point[start])
-            self._judge(point, rows.take(slice(start, end)))
+        for point, start, end in zip(points, first[loud].tolist(), stop[loud].tolist(), strict=True):
+            heard = rows.take(slice(start, end))
+            self._judge(point, join(missed[point], heard) if point in missed else heard)
             self.table.refresh(point)
             self._queue(point)
 

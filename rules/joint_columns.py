@@ -33,6 +33,7 @@ class JointColumns:
         self.quiet = np.zeros(len(sources), np.bool_)
         self.frontier = np.full(len(sources), -NEVER, np.int64)  # of quiet rules: how far they count as judged
         self.ends = np.full(len(sources), NEVER, np.int64)  # of quiet rules: until when they are
+        self.grace = np.zeros(len(sources), np.int64)  # for how long (ms) they are whatever comes
         count = len(self.point)
         self.low, self.high = np.full(count, -np.inf), np.full(count, np.inf)
         self.bad = np.ones(count, np.bool_)
@@ -55,12 +56,23 @@ class JointColumns:
         rule, bad = self.rule[inputs], bad_rows(rows.value, rows.quality)
         least = np.minimum.reduceat(np.where(bad, np.inf, rows.value), first)[of]
         most = np.maximum.reduceat(np.where(bad, -np.inf, rows.value), first)[of]
-        fine = (least >= self.low[inputs]) & (most <= self.high[inputs])
-        fine &= self.bad[inputs] | ~np.logical_or.reduceat(bad, first)[of]
-        fine &= rows.time[first][of] >= self.frontier[rule]
-        fine &= self.unseen[inputs] + length[of] <= self._table.recent.capacity[self.point[inputs]]
-        found: list[int] = np.unique(rule[self.quiet[rule] & ~fine]).tolist()
+        beyond = (least < self.low[inputs]) | (most > self.high[inputs])
+        beyond |= ~self.bad[inputs] & np.logical_or.reduceat(bad, first)[of]
+        begins, quiet = rows.time[first][of], self.quiet[rule]
+        hard = (beyond & (self.grace[rule] == 0)) | (begins < self.frontier[rule])
+        hard |= self.unseen[inputs] + length[of] > self._table.recent.capacity[self.point[inputs]]
+        self._bear(rule[quiet & beyond], begins[quiet & beyond])
+        found: list[int] = np.unique(rule[quiet & hard]).tolist()
         return found
+
+    def _bear(self, rules: Int64s, begins: Int64s) -> None:
+        """Something came that may change these rules, from that time on: it can be heard after their grace.
+
+        That a value is back in its band does not undo it: behind a mask the delay may go on all the same.
+        """
+        np.minimum.at(self.ends, rules, begins + self.grace[rules] - 1)
+        inputs = _spread(self.first[rules], self.first[rules + 1] - self.first[rules])
+        self.low[inputs], self.high[inputs], self.bad[inputs] = -np.inf, np.inf, True
 
     def leave(self, inputs: Int64s, length: Int64s) -> Bools:
         """Count so many readings of the inputs as unseen where their rule is quiet; which ones that are."""
@@ -100,6 +112,7 @@ class JointColumns:
             self.low[place], self.high[place], self.bad[place] = calm.low, calm.high, calm.bad
         self.quiet[rule], self.frontier[rule] = True, frontier
         self.ends[rule] = min((calm.until for calm in calms.values()), default=NEVER)
+        self.grace[rule] = min((calm.grace for calm in calms.values()), default=0)
 
     def rouse(self, rule: int) -> Iterable[tuple[int, Columns]]:
         """It is quiet no more: by input what it has not seen."""

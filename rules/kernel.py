@@ -65,11 +65,16 @@ def _run_derived(condition: Derived, told: Told, emit: Emit, merge: bool) -> Non
         return
     look = Lookout()
     while len(told.times) - look.start >= FEWEST:
+        if not condition.idle:
+            look.start += _while_busy(condition, told.listed(), look.start, emit)
+            continue
         part = look.part
         count = condition.ahead(told.times[part], told.values[part], told.bad[part])
         if count >= FEWEST:
             part = look.passed(count)
             condition.pass_over(told.times[part], told.values[part], told.bad[part])
+            if look.stopped:
+                _one_by_one(condition, told.listed()[look.step()], emit)
         else:
             _one_by_one(condition, told.listed()[look.refused()], emit)
     if look.start < len(told.times):
@@ -81,6 +86,7 @@ class Lookout:
 
     def __init__(self) -> None:
         self.start = 0
+        self.stopped = False  # what comes next was seen, and is to be heard
         self._sight, self._patience = _AT_FIRST, FEWEST
 
     @property
@@ -91,11 +97,17 @@ class Lookout:
     def passed(self, count: int) -> slice:
         """So many of it are passed over: one looks further, if all were, and again soon, if they were worth it."""
         part = slice(self.start, self.start + count)
-        self._sight = min(4 * self._sight, _AHEAD) if count == self._sight else max(self._sight // 2, _AT_FIRST)
+        self.stopped = _WORTH_IT <= count < self._sight
+        self._sight = min(4 * self._sight, _AHEAD) if count == self._sight else max(2 * count, _AT_FIRST)
         self.start = part.stop
         if count >= _WORTH_IT:
             self._patience = FEWEST
         return part
+
+    def step(self) -> slice:
+        """The next one alone."""
+        self.start += 1
+        return slice(self.start - 1, self.start)
 
     def refused(self) -> slice:
         """What is taken one by one before one looks again: the more, the longer it goes on."""
@@ -111,6 +123,15 @@ def _one_by_one(condition: Derived, rows: list[tuple[int, float, bool]], emit: E
         condition.take(time, value, unknown)
         if condition.due <= time:
             fire_before(condition, time + 1, emit)
+
+
+def _while_busy(condition: Derived, rows: list[tuple[int, float, bool]], start: int, emit: Emit) -> int:
+    """One by one from there until the condition stands idle again: how many."""
+    for number in range(start, len(rows)):
+        _one_by_one(condition, rows[number : number + 1], emit)
+        if condition.idle:
+            return number + 1 - start
+    return len(rows) - start
 
 
 def fire_before(condition: Condition, time: int, emit: Emit) -> None:

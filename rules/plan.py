@@ -16,7 +16,7 @@ from domain.alarms import Priority, Reason
 from domain.batch import Bytes8, Float64s
 from domain.readings import QualityCode
 from rules.model import Mode
-from rules.signals.base import Bools, Parameters
+from rules.signals.base import Bools, Calm, Parameters
 from rules.signals.base_load import BaseLoad
 from rules.signals.baseline import Baseline
 from rules.signals.cumulative import Cumulative
@@ -126,13 +126,22 @@ class LevelPlan(msgspec.Struct, frozen=True, array_like=True):
             true |= values == state
         return true, ~true
 
-    def quiet_band(self, active: bool) -> tuple[float, float]:
-        """The values [low, high] that leave a settled level as it is; empty (inf, -inf) where no interval says it."""
+    def quiet_band(self, active: bool, value: float = np.nan) -> tuple[float, float]:
+        """The values [low, high] that leave a settled level as it is; empty (inf, -inf) where no interval says it.
+
+        Of states, those about the `value` in force.
+        """
         if self.kind is Kind.ABOVE:
             return (float(np.nextafter(self.clear, np.inf)), np.inf) if active else (-np.inf, self.limit)
         if self.kind is Kind.BELOW:
             return (-np.inf, float(np.nextafter(self.clear, -np.inf))) if active else (self.limit, np.inf)
-        return np.inf, -np.inf
+        if self.kind is not Kind.STATE or (value in self.states) != active:
+            return np.inf, -np.inf
+        if active:
+            return value, value
+        below = max((one for one in self.states if one < value), default=-np.inf)
+        above = min((one for one in self.states if not one < value), default=np.inf)
+        return float(np.nextafter(below, np.inf)), float(np.nextafter(above, -np.inf))
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True):
@@ -234,6 +243,15 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     def single(self) -> LevelPlan | None:
         """The only level, when there is one."""
         return self.levels[0] if len(self.levels) == 1 else None
+
+    @cached_property
+    def at_rest(self) -> Calm | None:
+        """What is quiet about a condition without a signal that stands idle; None: that depends on its value."""
+        if any(level.kind is Kind.STATE for level in self.levels):
+            return None
+        bands = [level.quiet_band(False) for level in self.levels]
+        grace = min(level.on_delay for level in self.levels)
+        return Calm(max(low for low, _ in bands), min(high for _, high in bands), grace=grace)
 
     def code(self, value: float) -> int:
         """What the value says to all levels: bit k = true for level k, bit n + k = clear for level k."""

@@ -30,6 +30,11 @@ def run_together(condition: Condition, rows: Columns, emit: Emit, merge: bool = 
     begins = np.concatenate((np.flatnonzero(np.diff(rows.time, prepend=rows.time[:1] - 1)), [len(bad)]))  # of moments
     look = Lookout()
     while merge and len(begins) - 1 - look.start >= FEWEST:
+        if look.stopped or not condition.idle:
+            look.stopped = False
+            moments = _within(begins, look.step())
+            _one_by_one(condition, rows.take(moments), bad[moments], emit)
+            continue
         moments = _within(begins, look.part)
         some = rows.take(moments)
         ahead = condition.ahead_together(some.point, some.time, some.value, bad[moments])

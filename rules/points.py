@@ -1,23 +1,27 @@
 """Every judged point in columns: what the live pre-filter needs to see that a reading changes nothing.
 
-`low` to `high` is the band of values that leaves every condition of a settled point as it is; a point with a running
-delay is not settled, and all its readings are judged. A condition on a derived series says itself which readings leave
-it as it is, and until when (`rules.signals.base.Calm`); its signal has not heard them. They are counted in `unseen` and
-are the newest of the recent ones: before anything else happens to the point it catches up with them.
+Every condition says which readings change nothing, until when, and for how long whatever comes
+(`rules.signals.base.Calm`): of limits and states that is one band here, in which also a value as before is quiet; of
+those on derived series it is another. What a reading outside of a band may lead to can be said only after the grace:
+until then the point is quiet all the same. Readings that some condition has not heard and must (its signal, or a
+running delay) are counted in `unseen`: the newest of the recent ones, with which the point catches up before anything
+else happens to it.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from domain.batch import Int64s
+from domain.batch import Float64s, Int64s
 from rules.composite import condition_of
 from rules.derived import Derived
 from rules.frontier import Agent
 from rules.late import Log
 from rules.plan import NEVER, Bools, Plan, bad_rows
 from rules.recent import Columns, Recent, join
+from rules.signals.base import Calm
 
+ANYTHING = Calm(grace=NEVER)
 LEAST_KEPT, MOST_KEPT, KEPT_WITHOUT_INTERVAL = 64, 1024, 256  # readings per point
 
 
@@ -36,6 +40,37 @@ class Track:
         self.queued = NEVER
 
 
+class Bands:
+    """Of every point the values that some of its conditions are quiet about, and the grace (ms) after another one."""
+
+    def __init__(self) -> None:
+        self.low = np.zeros(0, np.float64)
+        self.high = np.zeros(0, np.float64)
+        self.bad_is_loud = np.zeros(0, np.bool_)
+        self.grace = np.zeros(0, np.int64)
+
+    def grow(self, room: int) -> None:
+        """Make room for so many points; everything is quiet of new ones."""
+        self.low = np.concatenate((self.low, np.full(room - len(self.low), -np.inf)))
+        self.high = np.concatenate((self.high, np.full(room - len(self.high), np.inf)))
+        self.bad_is_loud = np.concatenate((self.bad_is_loud, np.zeros(room - len(self.bad_is_loud), np.bool_)))
+        self.grace = _grown(self.grace, room, 0)
+
+    def put(self, point: int, calm: Calm) -> None:
+        """The point's conditions say that."""
+        self.low[point], self.high[point] = calm.low, calm.high
+        self.bad_is_loud[point], self.grace[point] = not calm.bad, calm.grace
+
+    def open(self, points: Int64s) -> None:
+        """Whatever comes is quiet."""
+        self.low[points], self.high[points], self.bad_is_loud[points] = -np.inf, np.inf, False
+
+    def holds(self, point: Int64s, value: Float64s) -> Bools:
+        """Which of these values are within their point's band."""
+        found: Bools = (value >= self.low[point]) & (value <= self.high[point])
+        return found
+
+
 class PointTable:
     """Points by number; columns have room for more points than there are."""
 
@@ -50,12 +85,15 @@ class PointTable:
         self.floor = np.zeros(0, np.int64)
         self.last_time = np.zeros(0, np.int64)
         self.last_value = np.zeros(0, np.float64)
-        self.low = np.zeros(0, np.float64)
-        self.high = np.zeros(0, np.float64)
-        self.settled = np.zeros(0, np.bool_)
+        self.plain = Bands()
+        self.derived = Bands()
+        self.known = np.zeros(0, np.bool_)  # whether it says what is quiet
         self.until = np.zeros(0, np.int64)
-        self.deaf = np.zeros(0, np.bool_)  # it does not hear what is quiet
-        self.bad_is_loud = np.zeros(0, np.bool_)
+        self.deaf = np.zeros(0, np.bool_)  # what is quiet is to be heard some time
+        self.signals = np.zeros(0, np.bool_)  # any of its conditions is on a derived series
+        self.steady = np.zeros(0, np.bool_)  # no limit or state has a delay that is running
+        self.away = np.zeros(0, np.bool_)  # steady until it went beyond the plain band, and not back yet
+        self.at_rest = np.zeros(0, np.int64)  # the same as `until`, if it were not away
         self.unseen = np.zeros(0, np.int64)
 
     def add(self, name: str) -> int:
@@ -77,12 +115,15 @@ class PointTable:
         self.floor = _grown(self.floor, room, -NEVER)
         self.last_time = _grown(self.last_time, room, -NEVER)
         self.last_value = np.concatenate((self.last_value, np.full(room - len(self.last_value), np.nan)))
-        self.low = np.concatenate((self.low, np.full(room - len(self.low), -np.inf)))
-        self.high = np.concatenate((self.high, np.full(room - len(self.high), np.inf)))
-        self.settled = np.concatenate((self.settled, np.ones(room - len(self.settled), np.bool_)))
+        self.plain.grow(room)
+        self.derived.grow(room)
+        self.known = np.concatenate((self.known, np.ones(room - len(self.known), np.bool_)))
         self.until = _grown(self.until, room, NEVER)
         self.deaf = np.concatenate((self.deaf, np.zeros(room - len(self.deaf), np.bool_)))
-        self.bad_is_loud = np.concatenate((self.bad_is_loud, np.zeros(room - len(self.bad_is_loud), np.bool_)))
+        self.signals = np.concatenate((self.signals, np.zeros(room - len(self.signals), np.bool_)))
+        self.steady = np.concatenate((self.steady, np.zeros(room - len(self.steady), np.bool_)))
+        self.away = np.concatenate((self.away, np.zeros(room - len(self.away), np.bool_)))
+        self.at_rest = _grown(self.at_rest, room, NEVER)
         self.unseen = _grown(self.unseen, room, 0)
 
     def set_plans(self, point: int, plans: list[Plan], interval: int | None) -> None:
@@ -110,54 +151,76 @@ class PointTable:
         self.recent.ensure(point, KEPT_WITHOUT_INTERVAL)
 
     def refresh(self, point: int) -> None:
-        """Work out the quiet band again, after a condition of the point moved."""
-        low, high, until, bad, calms = -np.inf, np.inf, NEVER, True, 0
+        """Ask the point's conditions again what is quiet, after one of them moved."""
         tracks = self.alone(point)
         for track in tracks:
             track.wake = track.condition.due
-        self.deaf[point] = self.settled[point] = False
+        self.deaf[point] = self.known[point] = self.away[point] = False
+        if not self.passing:
+            return
+        plain = derived = ANYTHING
+        signals = self.signals[point] = False
         for track in tracks:
-            condition = track.condition
-            if isinstance(condition, Derived):
-                calm = condition.calm() if self.passing else None
-                if calm is None:
-                    return
-                low, high, until, bad = max(low, calm.low), min(high, calm.high), min(until, calm.until), bad & calm.bad
-                calms += 1
-                continue
-            if not condition.settled:
+            calm = track.condition.calm()
+            if calm is None:
                 return
-            for level, state in zip(condition.plan.levels, condition.levels, strict=True):
-                band = level.quiet_band(state.phase != 0)
-                low, high = max(low, band[0]), min(high, band[1])
-        self.low[point], self.high[point], self.settled[point] = low, high, True
-        self.until[point], self.deaf[point], self.bad_is_loud[point] = until, calms > 0, not bad
-        for track in tracks if calms else ():
+            if isinstance(track.condition, Derived):
+                derived, signals = calm if derived is ANYTHING else calm.also(derived), True
+            else:
+                plain = calm if plain is ANYTHING else calm.also(plain)
+        until = min(plain.until, derived.until)
+        self.plain.put(point, plain)
+        self.derived.put(point, derived)
+        self.known[point], self.signals[point], self.steady[point] = True, signals, plain.until == NEVER
+        self.until[point] = self.at_rest[point] = until
+        self.deaf[point] = signals or until != NEVER
+        for track in tracks:
             if until + 1 >= track.looked:  # else time alone tells
                 track.wake = min(until + 1, NEVER)
 
-    def loud(self, rows: Columns, first: Int64s, length: Int64s) -> Int64s:
-        """Which segments must be judged; of the others, those who do not hear them count them."""
-        loud = ~np.logical_and.reduceat(self.quiet(rows), first)
-        point = rows.point[first]
-        deaf = self.deaf[point]
-        if deaf.any():
-            loud |= deaf & (self.unseen[point] + length > self.recent.capacity[point])
-            missed = deaf & ~loud
-            self.unseen[point[missed]] += length[missed]
-        return np.flatnonzero(loud)
+    def loud(self, rows: Columns, first: Int64s, length: Int64s) -> tuple[Int64s, list[int]]:
+        """Which segments must be judged now, and which other points have a moment from now on at which they must be.
 
-    def quiet(self, rows: Columns) -> Bools:
-        """Which readings change nothing, if all of their point's are quiet: value in the band, as before, or bad."""
+        A limit or state that was beyond its band for less than its delay, and is back, is what it was before.
+        """
+        point, begin, last = rows.point[first], rows.time[first], first + length - 1
+        plain, derived, inside = self._beyond(rows, first)
+        back = self.steady[point] & inside[last]
+        rest = np.where(
+            derived, np.minimum(self.at_rest[point], begin + self.derived.grace[point] - 1), self.at_rest[point]
+        )
+        until = np.where(self.away[point], np.minimum(self.until[point], rest), rest)
+        until = np.where(plain & ~self.away[point], np.minimum(until, begin + self.plain.grace[point] - 1), until)
+        loud: Bools = ~self.known[point] | (rows.time[last] > until)
+        away = (self.away[point] | plain) & ~back
+        deaf = self.signals[point] | away | (rest != NEVER)
+        loud |= deaf & (self.unseen[point] + length > self.recent.capacity[point])
+        self.unseen[point] = np.where(loud, self.unseen[point], np.where(deaf, self.unseen[point] + length, 0))
+        changed = np.flatnonzero((plain | derived | self.away[point]) & ~loud)
+        if not len(changed):
+            return np.flatnonzero(loud), []
+        until = np.where(back, rest, until)[changed]
+        self._change(point[changed], away[changed], rest[changed], until)
+        self.derived.open(point[changed[derived[changed]]])
+        self.plain.open(point[changed[(plain & ~self.steady[point])[changed]]])
+        return np.flatnonzero(loud), point[changed].tolist()
+
+    def _beyond(self, rows: Columns, first: Int64s) -> tuple[Bools, Bools, Bools]:
+        """Which segments have a reading outside of the plain band, or of the other; which rows are in the plain one."""
         point, value = rows.point, rows.value
-        in_band = (value >= self.low[point]) & (value <= self.high[point])
-        same, bad = value == self.last_value[point], bad_rows(value, rows.quality)
-        quiet: Bools = self.settled[point] & (in_band | same | bad)
-        deaf = self.deaf[point]
-        if deaf.any():
-            heard = bad & self.bad_is_loud[point] | ~(in_band | bad) | (rows.time > self.until[point])
-            quiet &= ~(deaf & heard)
-        return quiet
+        bad = bad_rows(value, rows.quality)
+        inside = self.plain.holds(point, value) | ((value == self.last_value[point]) & ~self.away[point])
+        derived = np.where(bad, self.derived.bad_is_loud[point], ~self.derived.holds(point, value))
+        beyond = np.logical_or.reduceat(~(bad | inside), first)
+        return beyond, np.logical_or.reduceat(derived, first), inside & ~bad
+
+    def _change(self, point: Int64s, away: Bools, rest: Int64s, until: Int64s) -> None:
+        """These points are away or not, and quiet until then."""
+        self.away[point], self.at_rest[point], self.until[point] = away, rest, until
+        self.deaf[point] = self.signals[point] | away | (rest != NEVER)
+        for one, time in zip(point.tolist(), until.tolist(), strict=True):
+            for track in self.alone(one)[:1]:  # one that wakes the point is enough
+                track.wake = min(time + 1, NEVER)
 
     def behind(self) -> list[int]:
         """The points with readings that their conditions have not heard."""

@@ -28,18 +28,28 @@ _WORTH_IT = 24  # readings: as `rules.kernel` has it
 
 class Calm(NamedTuple):
     """Readings that leave a signal between two bounds: good ones from `low` to `high` of a time until `until` (UTC ms,
-    included), and bad ones if `bad`. It holds without any reading too."""
+    included), and bad ones if `bad`. It holds without any reading too. With another reading, at a time t, it holds for
+    `grace` ms whatever comes: before t + grace."""
 
     low: float = -np.inf
     high: float = np.inf
     until: int = NEVER
     bad: bool = True
+    grace: int = 0
 
     def also(self, other: "Calm") -> "Calm":
         """What is one and the other."""
         return Calm(
-            max(self.low, other.low), min(self.high, other.high), min(self.until, other.until), self.bad and other.bad
+            max(self.low, other.low),
+            min(self.high, other.high),
+            min(self.until, other.until),
+            self.bad and other.bad,
+            min(self.grace, other.grace),
         )
+
+    def delayed(self, delay: int) -> "Calm":
+        """The same of what becomes of it after a delay (ms)."""
+        return self._replace(until=min(self.until + delay, NEVER), grace=self.grace + delay)
 
     def reach(self, times: Int64s, values: Float64s, bad: Bools) -> int:
         """How many of the first readings are such ones."""

@@ -78,7 +78,8 @@ class _Cumulative(Running):
         if self.since != NEVER:
             return Calm(until=self.since + int(np.ceil(ceiling)) - 1 - before)
         low = -np.inf if self.what.below is None else self.what.below
-        return Calm(low, np.inf if self.what.above is None else self.what.above)
+        high = np.inf if self.what.above is None else self.what.above
+        return Calm(low, high, grace=int(np.ceil(ceiling)) - before)
 
     def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:
         """As many as can be out of the limit before it is too long, the whole window taken together."""

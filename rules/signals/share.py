@@ -195,7 +195,8 @@ class _Bad(_Share):
     def calm(self, floor: float, ceiling: float) -> Calm | None:
         """Good readings without end, when none of the window is bad."""
         if floor < 0.0 < ceiling and self.total == 0 and self.weight == 0:
-            return Calm(bad=False)
+            # A share is known with two thirds of the window: so much of that must be bad.
+            return Calm(bad=False, grace=max(0, int(min(ceiling, 1.0) * self.over * 2 / 3) - 1))
         return super().calm(floor, ceiling)
 
     def ahead(self, times: Int64s, values: Float64s, bad: Bools, floor: float, ceiling: float) -> int:

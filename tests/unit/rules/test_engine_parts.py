@@ -262,7 +262,7 @@ def test_an_empty_stretch_says_nothing() -> None:
     run(condition, Told(rows.time, rows.value, rows.quality), lambda _, one: told.append(one))
     fire_before(condition, NEVER, lambda _, one: told.append(one))
     assert told == []
-    assert condition.settled
+    assert condition.idle
 
 
 def test_a_deadline_inside_a_long_run_has_the_value_in_force_then() -> None:

@@ -63,7 +63,7 @@ class Both:
 
 
 def test_it_hears_nothing_while_all_is_well_and_everything_once_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = Both(DOOR)
+    both = Both(OPEN)
     both.calm(0, 3)
     assert both.quiet
     looked: list[int] = []
@@ -74,8 +74,19 @@ def test_it_hears_nothing_while_all_is_well_and_everything_once_it_is_not(monkey
     assert both.feed("a", 61, ("temperature", 61, -10.0), ("door", 61, 0.0)) == []
     assert looked
     assert not both.quiet
-    assert both.feed("a", 65, ("temperature", 64, -10.0), ("door", 64, 0.0)) == []
-    assert both.advance("a", 67) == [(66, "raise")]
+    assert both.advance("a", 62) == [(61, "raise")]
+
+
+def test_what_began_is_heard_when_its_delay_may_have_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = Both(DOOR)
+    both.calm(0, 3)
+    looked: list[int] = []
+    go_on = both.fast.joints._go_on
+    monkeypatch.setattr(both.fast.joints, "_go_on", lambda one, to: (looked.append(to), go_on(one, to))[1])
+    for minute in range(4, 9):
+        assert both.feed("a", minute, ("temperature", minute, -9.0), ("door", minute, 0.0)) == []
+    assert not looked
+    assert both.feed("a", 9.5, ("temperature", 9, -9.0), ("door", 9, 0.0)) == [(9, "raise")]
 
 
 def test_a_mask_is_not_heard_and_yet_on_when_it_matters() -> None:

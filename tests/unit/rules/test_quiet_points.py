@@ -1,5 +1,7 @@
 """A point where nothing can change is judged later: nobody may notice."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -116,7 +118,8 @@ def test_rows_of_one_point_are_compared_with_what_it_said() -> None:
     point = engine.table.numbers[POINT]
     values = np.array([4.0, 8.0, 8.1, np.nan])
     rows = Columns(np.full(4, point), T0 + np.arange(1, 5) * MINUTE, values, np.zeros(4, np.uint8))
-    assert engine.table.quiet(rows).tolist() == [True, True, False, True]
+    loud, startled = engine.table.loud(rows, np.arange(4), np.ones(4, np.int64))
+    assert (loud.tolist(), startled) == ([], [point]), "only one may lead to something, after two hours"
 
 
 def taken_one_by_one(look: Lookout) -> int:
@@ -131,3 +134,36 @@ def test_one_looks_more_seldom_until_a_pass_was_worth_the_looking() -> None:
     assert taken_one_by_one(look) == 192, "few readings do not pay for looking"
     look.passed(24)
     assert taken_one_by_one(look) == FEWEST
+
+
+SUM = "{cumulative: {above: 8, longer_than: 5min, in: 1h}}"
+
+
+@pytest.mark.parametrize(
+    ("condition", "more", "values", "raised"),
+    [
+        (SUM, "", [4.0] * 20 + [9.0] * 10, 25),
+        (SUM, "", [4.0] * 20 + [9.0] * 3 + [4.0] * 3 + [9.0] * 9, 28),
+        (SUM, "on_delay: 4min", [4.0] * 20 + [9.0] * 12, 29),
+        ("{unreadable: {over: 9min, above: 0.5}}", "", [4.0] * 20 + [np.nan] * 9, 24.75),
+        ("{above: 8}", "on_delay: 5min", [4.0] * 20 + [9.0] * 9, 25),
+        ("{above: 8}", "on_delay: 5min", [4.0] * 20 + [9.0, 4.0, 4.0] * 2 + [9.0] * 9, 31),
+        ("{state: [1, 3]}", "on_delay: 5min", [2.0] * 20 + [1.0, 3.0] * 4, 25),
+    ],
+)
+def test_what_began_is_told_in_time_though_it_is_heard_only_then(
+    condition: str, more: str, values: list[float], raised: float
+) -> None:
+    found = []
+    for prefilter in (True, False):
+        engine = engine_with(condition + (f"\n    {more}" if more else ""), prefilter)
+        said = []
+        for minute, value in enumerate(values):
+            before = unseen(engine) if minute else 0
+            events = heard(engine, minute, value, Quality.BAD if value != value else Quality.GOOD)
+            said += [(minute, event.kind, (event.at - T0) / MINUTE) for event in events]
+            if prefilter and minute == 21:
+                assert before >= 1, "its beginning was not heard"
+        found.append(said)
+    assert found[0] == found[1]
+    assert found[0][0] == (math.ceil(raised), EventKind.RAISE, raised)

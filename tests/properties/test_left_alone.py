@@ -1,4 +1,4 @@
-"""Rules on several points that are left alone while nothing can change them: held to reading by reading, step by step.
+"""Rules that are left alone while nothing can change them: held to reading by reading, step by step.
 
 Agents fall silent and come back with their backlog, bring readings late, and hand points over to each other; rings are
 so small that rules must often catch up. After every step both engines have said the same; whenever quiet rules have
@@ -16,6 +16,7 @@ from domain.batch import ReadingBatch, batch_of
 from domain.catalogue_file import load_catalogue
 from domain.readings import Quality, Reading
 from domain.times import MINUTE, SECOND
+from rules.condition import as_stored
 from rules.engine import Engine
 from rules.loading import load_rules
 from rules.model import RuleSet
@@ -39,6 +40,22 @@ RULES = (
     "{unbalance: {of: [temperature, power], above_percent: 94, least_mean: 2}}",
     "{unbalance: {of: [power, temperature], above_percent: 97}}{mask: {when: {metric: door, above: 0.5}, tail: 3min}}",
 )
+ALONE = (
+    "{above: 8, deadband: 1}",
+    "{below: 4.2, deadband: 0.3}",
+    "{state: [5, 6]}",
+    "{stuck: {for: 12min}}",
+    "{cumulative: {above: 8, longer_than: 5min, in: 30min}}",
+    "{unreadable: {over: 9min, above: 0.4}}",
+    "{duty: {on_above: 8, over: 20min, above: 0.3}}",
+    "{mean: {over: 8min, above: 7}}",
+    "{defrost_endless: {longer_than: 9min, rise: 3}}",
+)
+LEVELS = """\
+  levels:
+  - {above: 8, on_delay: 6min, off_delay: 2min, priority: high}
+  - {above: 9.5, on_delay: 2min, off_delay: 3min, priority: urgent}
+"""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,11 +70,15 @@ def _small_rings() -> Iterator[None]:
 def rule_sets(draw: st.DrawFn) -> RuleSet:
     text = "rules:\n"
     for number in range(draw(st.integers(1, 3))):
-        condition, _, mask = draw(st.sampled_from(RULES)).partition("}{mask")
+        condition, _, mask = draw(st.sampled_from((*RULES, *ALONE, ""))).partition("}{mask")
         text += f"- id: rule-{number}\n  applies_to: {{metric: temperature, asset_type: refrigerator}}\n"
-        text += f"  condition: {condition + '}' if mask else condition}\n  priority: high\n"
-        text += f"  mask{mask[:-1]}\n" if mask else ""
-        text += draw(st.sampled_from(("", "  on_delay: 3min\n"))) + draw(st.sampled_from(("", "  max_gap: 4min\n")))
+        if condition:
+            text += f"  condition: {condition + '}' if mask else condition}\n  priority: high\n"
+            text += f"  mask{mask[:-1]}\n" if mask else ""
+            text += draw(st.sampled_from(("", "  on_delay: 3min\n", "  on_delay: 7min\n  off_delay: 4min\n")))
+        else:
+            text += LEVELS
+        text += draw(st.sampled_from(("", "  max_gap: 4min\n")))
     return load_rules(text, "story")
 
 
@@ -129,8 +150,12 @@ class Kitchen:
 
 
 def standing(engine: Engine) -> list[tuple[object, ...]]:
-    """Where every rule on several points stands."""
-    found = []
+    """Where every rule stands."""
+    found: list[tuple[object, ...]] = []
+    for number, name in enumerate(engine.table.names):
+        for track in engine.table.alone(number):
+            one = track.condition
+            found.append((name, one.plan.rule, one.level, [as_stored(level) for level in one.levels]))
     for joint in engine.joints.all:
         running = joint.track.condition.running  # type: ignore[attr-defined]
         waiting = joint.waiting

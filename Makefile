@@ -5,7 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-LATER := tests/benchmarks tests/integration/test_rabbitmq.py tests/integration/test_scale_out.py tests/acceptance/test_influx_demo.py
+# What takes longest, a minute or so a file: whole demonstrations, moves between servers, the whole path at any restart.
+LATER := tests/benchmarks tests/acceptance/test_demo.py tests/acceptance/test_influx_demo.py \
+  $(addprefix tests/integration/test_,rabbitmq.py scale_out.py moving.py faults_quick.py) \
+  $(addprefix tests/properties/test_whole_path_,is_a_backtest.py restarts.py)
 # Tests write many small files and sync each to the disk: in memory, where there is room, they take a quarter less time.
 TEMPROOT := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 && echo /dev/shm)
 
@@ -57,7 +60,7 @@ lint: $(VENV)/.dev         ## style, types and import contracts only
 promises: $(VENV)/.dev     ## the rule engine's promises, 1,000 examples each
 	@CARETAKER_TEST_PROFILE=long $(if $(TEMPROOT),PYTEST_DEBUG_TEMPROOT=$(TEMPROOT)) $(BIN)/python -m pytest --numprocesses 2 \
 	  --dist worksteal --timeout 1800 $(addprefix tests/properties/,test_engine_promises.py test_signal_promises.py \
-	  test_joint_promises.py test_backtest_is_live.py) $(ARGS)
+	  test_joint_promises.py test_backtest_is_live.py test_left_alone.py test_long_stories_of_several.py) $(ARGS)
 
 chaos: $(VENV)/.dev        ## break real installations and count what is lost; ARGS="--quick" is the short form
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -260,17 +260,18 @@ class Engine:
             self.table.refresh(point)
             self._queue(point)
 
-    def _judge(self, point: int, rows: Columns) -> None:
+    def _judge(self, point: int, rows: Columns, until: int = -NEVER) -> None:
         told = Told(rows.time, rows.value, rows.quality)
         for track in self.table.alone(point):
             self._track = track
             run(track.condition, told, self._emit, self.prefilter)
+            fire_before(track.condition, until, self._emit)
 
     def _settle(self, *points: int) -> None:
         """Let the points' conditions catch up with the readings that changed nothing (decision 137)."""
         for point in points:
             if self.table.unseen[point]:
-                self._judge(point, self.table.catch_up(point))
+                self._judge(point, self.table.catch_up(point), self.complete(point))
                 self.table.refresh(point)
                 self._queue(point)
 

@@ -90,6 +90,8 @@ def play_thinned(
             step(now)
         for condition, gap in last.get(row, ()):
             condition.gap = gap
+        if row and rows.time[row - 1] == time:
+            step(time)  # as after the other reading of that moment, which may not have been one to hear
         read(time, value, bad, source)
         now = time
         step(now)

@@ -34,6 +34,7 @@ class Installation:
         per_agent: int,
         instant: bool,
         rules: str | None = None,
+        interval: int | None = None,
     ) -> None:
         self.folder, self.points, self.per_agent = folder, points, per_agent
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +44,7 @@ class Installation:
         self.settings: Settings = load_settings(config)
         self.store: OperationalStore = open_operational(self.settings)
         now = now_ms()
-        document = ("site.yaml", site.catalogue_text(points, per_agent))
+        document = ("site.yaml", site.catalogue_text(points, per_agent, interval))
         self.store.apply_site(site.SITE, (document,), "bench", now)
         self.store.commission(site.SITE, now, "bench", now)
         self.store.apply_rules(site.SITE, (("rules.yaml", rules or site.rules_text(instant)),), "bench", now)

@@ -2,8 +2,9 @@
 
 The load of *packs*, twice: with two plain limits and silence on each point, as everywhere in this benchmark, and with
 the kinds of rules that the packs have: a limit with levels, behind a mask on another point for one metric in five;
-silence; and one rule on a derived series. The judge's processor time is taken around its calls, in the ingest process
-(`timed_ingest`); whatever else that process does, writing to InfluxDB too, is the rest.
+silence; and one rule on a derived series. The site file names the interval of the readings, as a kitchen's does. The
+judge's processor time is taken around its calls, in the ingest process (`timed_ingest`); whatever else that process
+does, writing to InfluxDB too, is the rest.
 """
 
 import json
@@ -47,7 +48,9 @@ def _measure(bench: Bench, folder: Path, rules: str) -> tuple[float, float]:
     figures = folder / "judging.json"
     with influxdb(folder / "influxdb", bench.cores.load) as influx, mosquitto(folder, bench.cores.load) as port:
         series = f"http://127.0.0.1:{influx}/bench"
-        installation = Installation(folder, port, series, points, plan.pack_readings, instant=False, rules=rules)
+        installation = Installation(
+            folder, port, series, points, plan.pack_readings, instant=False, rules=rules, interval=INTERVAL
+        )
         warm = plan.packs // WARM_UP_SHARE
         first = now_ms() // 1000 * 1000 - ((plan.packs + warm) // AGENTS + 2) * INTERVAL
         try:

@@ -25,9 +25,11 @@ def point_count(wanted: int) -> int:
     return -(-wanted // len(METRICS)) * len(METRICS)
 
 
-def catalogue_text(points: int, per_agent: int) -> str:
-    """The site file. Agent k owns the points from k · `per_agent` on; both numbers are multiples of the metrics'."""
-    body = ", ".join(f"{metric}: {{unit: {_quoted(unit)}}}" for metric, unit in METRICS)
+def catalogue_text(points: int, per_agent: int, interval: int | None = None) -> str:
+    """The site file. Agent k owns the points from k · `per_agent` on; both numbers are multiples of the metrics'.
+    `interval` (ms) is named as that of every point's readings, if any is."""
+    named = f", interval: {interval}ms" if interval else ""
+    body = ", ".join(f"{metric}: {{unit: {_quoted(unit)}{named}}}" for metric, unit in METRICS)
     lines = [f"site: {{id: {SITE}}}", f"areas: [{{id: {AREA}}}]", "assets:"]
     for number in range(points // len(METRICS)):
         owner = agent_id(number * len(METRICS) // per_agent)

@@ -18,7 +18,8 @@ from rules.loading import load_rules
 
 def test_the_rules_are_three_per_point_of_the_kinds_that_packs_have() -> None:
     rules = load_rules(site.mixed_rules_text(), "rules.yaml")
-    plans = plans_by_point(load_catalogue(site.catalogue_text(60, 60), "site.yaml"), rules)
+    plans = plans_by_point(load_catalogue(site.catalogue_text(60, 60, 1_000), "site.yaml"), rules)
+    assert {plan.max_gap for own in plans.values() for plan in own if not plan.silence} == {3_000}
     assert len(plans) == 60
     for name, own in plans.items():
         assert len(own) == 3

@@ -223,3 +223,15 @@ def test_a_ring_that_would_lose_what_is_unseen_is_heard_first() -> None:
     unseen = both.fast.joints.columns.unseen
     assert 0 < unseen.max() <= room
     assert both.frontiers() == [2 * room + 5, 2 * room + 5]
+
+
+def test_a_delay_that_ends_as_its_input_goes_bad_has_ended_for_a_rule_that_catches_up_too() -> None:
+    """The temperature of that moment comes first, and finds the door open for as long as the mask asks."""
+    door = "{metric: door, above: 0.5, on_delay: 3min}"
+    both = Both(f"condition: {{above: -12}}, mask: {{when: {door}, for_at_most: 10min, tail: 4min}}")
+    both.calm(0, 19)
+    for minute in range(20, 30):
+        both.calm(minute, minute, door=float("nan") if minute == 23 else 1.0)
+    assert both.quiet
+    said = [both.feed("a", minute, ("temperature", minute, -9.0), ("door", minute, 1.0)) for minute in range(30, 36)]
+    assert [one for one in said if one] == [[(33, "raise")]], "ten minutes from 23 on"

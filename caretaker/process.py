@@ -36,13 +36,16 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
-def end_with_parent() -> None:
-    """Ask Linux to send SIGTERM when the parent ends, so that a killed supervisor leaves no children behind."""
+def end_with_parent(parent: int | None = None) -> None:
+    """Ask Linux to send SIGTERM when the parent ends, so that a killed supervisor leaves no children behind.
+
+    Who begins slowly names the `parent` that started it: it may have ended before this is called.
+    """
     if not sys.platform.startswith("linux"):
         return
-    parent = os.getppid()
+    parent = os.getppid() if parent is None else parent
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it ended between the two calls
+    if os.getppid() != parent:  # it ended before the call
         os.kill(os.getpid(), signal.SIGTERM)
 
 

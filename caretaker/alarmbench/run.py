@@ -3,6 +3,7 @@
 Nothing of the outcome depends on how many processes work: a chunk is a fixed part of the fleet.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from caretaker.alarmbench.advice import CAUSE_OF, Adviser
 from caretaker.alarmbench.curve import FACTORS, Mark, mark, stretched
 from caretaker.alarmbench.judging import ChunkResult, judge_chunk
 from caretaker.alarmbench.measure import Figures, Judged, figures
+from caretaker.process import end_with_parent
 from caretaker.rule_files import load_rule_files
 from rules.model import RuleSet
 from simulators.fleet import make_fleet
@@ -100,7 +102,7 @@ def _judged(parts: Sequence[Part], processes: int) -> Iterator[ChunkResult]:
     if processes <= 1 or len(parts) == 1:
         yield from map(_judge_part, parts)
         return
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
         yield from pool.map(_judge_part, parts)
 
 

@@ -98,7 +98,9 @@ class Lookout:
         """So many of it are passed over: one looks further, if all were, and again soon, if they were worth it."""
         part = slice(self.start, self.start + count)
         self.stopped = _WORTH_IT <= count < self._sight
-        self._sight = min(4 * self._sight, _AHEAD) if count == self._sight else max(2 * count, _AT_FIRST)
+        self._sight = (
+            min(4 * self._sight, _AHEAD) if count == self._sight else max(2 * count, self._sight // 2, _AT_FIRST)
+        )
         self.start = part.stop
         if count >= _WORTH_IT:
             self._patience = FEWEST

@@ -20,12 +20,13 @@ _AT_FIRST, _AHEAD = 64, 4_096  # readings that a signal looks at together: more 
 _MOST_PATIENT = 192  # readings taken one by one before it is asked again
 _WORTH_IT = 24  # readings passed over that pay for having looked: after fewer one does not look any sooner
 _SHORT = 12  # below this, plain Python is faster than setting up columns
+_ALL = slice(None)
 
 Emit = Callable[[Condition, Change], None]
 
 
 class Told:
-    """Readings of one point in ascending time, to be told to one condition after the other; listed once."""
+    """Readings of one point in ascending time, to be told to one condition after the other; few are listed once."""
 
     __slots__ = ("_listed", "bad", "times", "values")
 
@@ -34,11 +35,15 @@ class Told:
         self.bad = bad_rows(values, qualities)
         self._listed: list[tuple[int, float, bool]] | None = None
 
-    def listed(self) -> list[tuple[int, float, bool]]:
+    def listed(self, part: slice = _ALL) -> list[tuple[int, float, bool]]:
         """Time, value, and whether it says nothing, row by row."""
-        if self._listed is None:
-            self._listed = list(zip(self.times.tolist(), self.values.tolist(), self.bad.tolist(), strict=True))
-        return self._listed
+        if self._listed is not None:
+            return self._listed[part]
+        columns = (self.times[part].tolist(), self.values[part].tolist(), self.bad[part].tolist())
+        rows = list(zip(*columns, strict=True))
+        if part is _ALL and len(rows) < _SHORT:
+            self._listed = rows
+        return rows
 
 
 def run(condition: Condition, told: Told, emit: Emit, merge: bool = True) -> None:
@@ -66,7 +71,8 @@ def _run_derived(condition: Derived, told: Told, emit: Emit, merge: bool) -> Non
     look = Lookout()
     while len(told.times) - look.start >= FEWEST:
         if not condition.idle:
-            look.start += _while_busy(condition, told.listed(), look.start, emit)
+            some = told.listed(slice(look.start, look.start + _AT_FIRST))
+            look.start += _while_busy(condition, some, emit)
             continue
         part = look.part
         count = condition.ahead(told.times[part], told.values[part], told.bad[part])
@@ -74,11 +80,11 @@ def _run_derived(condition: Derived, told: Told, emit: Emit, merge: bool) -> Non
             part = look.passed(count)
             condition.pass_over(told.times[part], told.values[part], told.bad[part])
             if look.stopped:
-                _one_by_one(condition, told.listed()[look.step()], emit)
+                _one_by_one(condition, told.listed(look.step()), emit)
         else:
-            _one_by_one(condition, told.listed()[look.refused()], emit)
+            _one_by_one(condition, told.listed(look.refused()), emit)
     if look.start < len(told.times):
-        _one_by_one(condition, told.listed()[look.start :], emit)
+        _one_by_one(condition, told.listed(slice(look.start, None)), emit)
 
 
 class Lookout:
@@ -127,13 +133,13 @@ def _one_by_one(condition: Derived, rows: list[tuple[int, float, bool]], emit: E
             fire_before(condition, time + 1, emit)
 
 
-def _while_busy(condition: Derived, rows: list[tuple[int, float, bool]], start: int, emit: Emit) -> int:
-    """One by one from there until the condition stands idle again: how many."""
-    for number in range(start, len(rows)):
-        _one_by_one(condition, rows[number : number + 1], emit)
+def _while_busy(condition: Derived, rows: list[tuple[int, float, bool]], emit: Emit) -> int:
+    """One by one until the condition stands idle again, or all of them: how many."""
+    for number, row in enumerate(rows):
+        _one_by_one(condition, [row], emit)
         if condition.idle:
-            return number + 1 - start
-    return len(rows) - start
+            return number + 1
+    return len(rows)
 
 
 def fire_before(condition: Condition, time: int, emit: Emit) -> None:

@@ -209,10 +209,15 @@ class PointTable:
         """Which segments have a reading outside of the plain band, or of the other; which rows are in the plain one."""
         point, value = rows.point, rows.value
         bad = bad_rows(value, rows.quality)
-        inside = self.plain.holds(point, value) | ((value == self.last_value[point]) & ~self.away[point])
-        derived = np.where(bad, self.derived.bad_is_loud[point], ~self.derived.holds(point, value))
+        inside = self.plain.holds(point, value)
+        if not inside.all():
+            inside |= (value == self.last_value[point]) & ~self.away[point]
+        inside &= ~bad
         beyond = np.logical_or.reduceat(~(bad | inside), first)
-        return beyond, np.logical_or.reduceat(derived, first), inside & ~bad
+        if not self.signals[point[first]].any():
+            return beyond, np.zeros(len(first), np.bool_), inside
+        derived = np.where(bad, self.derived.bad_is_loud[point], ~self.derived.holds(point, value))
+        return beyond, np.logical_or.reduceat(derived, first), inside
 
     def _change(self, point: Int64s, away: Bools, rest: Int64s, until: Int64s) -> None:
         """These points are away or not, and quiet until then."""

@@ -153,7 +153,8 @@ def test_a_reading_that_waits_for_another_agent_keeps_a_rule_awake() -> None:
     assert both.feed("b", 4, ("door", 3, 0.0)) == [(2, "raise"), (2.5, "clear")]
 
 
-def test_who_was_not_waited_for_brings_what_is_in_doubt() -> None:
+def one_fell_silent() -> Both:
+    """The agent of the temperature goes on for half an hour without that of the door."""
     both = Both(OPEN)
     both.feed("b", 0.5, ("door", 0, 0.0))
     both.feed("a", 0.5, ("temperature", 0, -18.0))
@@ -161,18 +162,17 @@ def test_who_was_not_waited_for_brings_what_is_in_doubt() -> None:
     for minute in range(1, 30):
         both.feed("a", minute + 0.5, ("temperature", minute, -18.0))
     assert both.quiet
+    return both
+
+
+def test_who_was_not_waited_for_brings_what_is_in_doubt() -> None:
+    both = one_fell_silent()
     both.feed("b", 10, ("door", 9, 1.0))
     assert [len(one.joints.doubtful) for one in (both.fast, both.plain)] == [1, 1]
 
 
 def test_a_frontier_does_not_go_back_when_one_is_waited_for_again() -> None:
-    both = Both(OPEN)
-    both.feed("b", 0.5, ("door", 0, 0.0))
-    both.feed("a", 0.5, ("temperature", 0, -18.0))
-    both.review(0.5)
-    for minute in range(1, 30):
-        both.feed("a", minute + 0.5, ("temperature", minute, -18.0))
-    assert both.quiet
+    both = one_fell_silent()
     both.feed("b", 27, ("door", 29.2, 0.0))
     assert both.frontiers() == [29.5, 29.5]
 

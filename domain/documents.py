@@ -99,7 +99,10 @@ class Node:
         """The plain value. Dates stay texts."""
         if not isinstance(self._raw, yaml.ScalarNode):
             raise self.error(f"expected one value, found {_kind(self._raw)}")
-        value: Any = _Loader("").construct_object(self._raw)
+        try:
+            value: Any = _Loader("").construct_object(self._raw)
+        except (yaml.YAMLError, ValueError, KeyError, AttributeError):  # what the types of its tags raise
+            raise self.error(f"{self._raw.value!r} is no {self._raw.tag}", "leave out the word with '!'") from None
         return value if isinstance(value, str | int | float | bool) or value is None else str(self._raw.value)
 
     def text(self, *, one_of: tuple[str, ...] = ()) -> str:

@@ -61,18 +61,12 @@ class JointColumns:
         begins, quiet = rows.time[first][of], self.quiet[rule]
         hard = (beyond & (self.grace[rule] == 0)) | (begins < self.frontier[rule])
         hard |= self.unseen[inputs] + length[of] > self._table.recent.capacity[self.point[inputs]]
-        self._bear(rule[quiet & beyond], begins[quiet & beyond])
+        # What may change a rule is heard after its grace; an older reading of another input may come yet. A value that
+        # is back in its band undoes nothing: behind a mask a delay may go on all the same.
+        bears = quiet & beyond
+        np.minimum.at(self.ends, rule[bears], (begins + self.grace[rule] - 1)[bears])
         found: list[int] = np.unique(rule[quiet & hard]).tolist()
         return found
-
-    def _bear(self, rules: Int64s, begins: Int64s) -> None:
-        """Something came that may change these rules, from that time on: it can be heard after their grace.
-
-        That a value is back in its band does not undo it: behind a mask the delay may go on all the same.
-        """
-        np.minimum.at(self.ends, rules, begins + self.grace[rules] - 1)
-        inputs = _spread(self.first[rules], self.first[rules + 1] - self.first[rules])
-        self.low[inputs], self.high[inputs], self.bad[inputs] = -np.inf, np.inf, True
 
     def leave(self, inputs: Int64s, length: Int64s) -> Bools:
         """Count so many readings of the inputs as unseen where their rule is quiet; which ones that are."""

@@ -153,3 +153,14 @@ def test_scalars_are_read_as_what_they_are() -> None:
             getattr(fields[name], read)()
     with pytest.raises(InputError, match=">= 6"):
         fields["n"].integer(least=6)
+
+
+@pytest.mark.parametrize(
+    "value", ["!30min", "!x 5", "!!int five", "!!float x", "!!bool maybe", "!!timestamp x", "!!binary ä"]
+)
+def test_a_value_with_a_type_that_it_is_not_of_is_a_placed_mistake(value: str) -> None:
+    node = (
+        load_document(f"rules:\n  delay: {value}\n", "r.yaml").fields(("rules",))["rules"].fields(("delay",))["delay"]
+    )
+    with pytest.raises(InputError, match=r"r.yaml:2:\d+: .*delay.* is no .*\n.*leave out"):
+        node.scalar()

@@ -235,3 +235,17 @@ def test_a_delay_that_ends_as_its_input_goes_bad_has_ended_for_a_rule_that_catch
     assert both.quiet
     said = [both.feed("a", minute, ("temperature", minute, -9.0), ("door", minute, 1.0)) for minute in range(30, 36)]
     assert [one for one in said if one] == [[(33, "raise")]], "ten minutes from 23 on"
+
+
+def test_an_older_reading_that_comes_later_brings_the_hearing_forward() -> None:
+    """The temperature's agent is ahead; what the power's agent brings is beyond its limit since long before."""
+    both = Both("condition: {any: [{above: -12}, {metric: power, above: 130}]}, on_delay: 3min, max_gap: 1h")
+    both.feed("a", 1, ("temperature", 0, -18.0))
+    both.feed("b", 1, ("power", 0, 90.0))
+    both.review(1)
+    both.feed("a", 1.5, ("temperature", 1.2, -18.0))
+    both.feed("b", 1.5, ("power", 1.2, 90.0))
+    assert both.quiet
+    assert both.feed("a", 7, ("temperature", 7, -8.0)) == []
+    assert both.feed("b", 2, ("power", 2, 140.0)) == []
+    assert both.feed("b", 6, ("power", 5.5, 140.0)) == [(5, "raise")]

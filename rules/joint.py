@@ -211,7 +211,7 @@ class Joints:
             self._say(joint.track, change)
 
         condition = joint.track.condition
-        run_together(condition, joint.release(target), tell)
+        run_together(condition, joint.release(target), tell, self.merge)
         fire_before(condition, target, tell)
         joint.frontier = target
 

@@ -17,6 +17,7 @@ from domain.catalogue_file import load_catalogue
 from domain.readings import Quality, Reading
 from domain.times import MINUTE, SECOND
 from rules.condition import as_stored
+from rules.derived import Derived
 from rules.engine import Engine
 from rules.loading import load_rules
 from rules.model import RuleSet
@@ -34,6 +35,7 @@ RULES = (
     "{all: [{above: 8, off_delay: 9min}, {metric: door, above: 0.5}]}",
     "{all: [{metric: power, above: 99}, {metric: power, above: 90}, {above: 3}]}",
     "{any: [{above: 9}, {metric: power, above: 130, on_delay: 3min}, {metric: door, state: 1, on_delay: 6min}]}",
+    "{any: [{above: 9, on_delay: 3min}, {metric: power, above: 130, on_delay: 2min}]}",
     "{any: [{metric: power, duty: {on_above: 50, over: 20min, above: 0.95}}, {above: 9.5}]}",
     "{not: {metric: power, above: 5, on_delay: 1min, off_delay: 1min}}",
     "{not: {metric: door, state: 0}}",
@@ -133,8 +135,9 @@ class Kitchen:
             self.owner["f/power"] = str(chance.choice(["a", "b", "c"]))
         found = []
         for agent, rows in self.held.items():
+            falls_silent = chance.random() < 0.06
             self.silent[agent] = (
-                int(chance.integers(2, 40)) if chance.random() < 0.02 else max(0, self.silent[agent] - 1)
+                int(chance.choice([1, 2, 4, 8, 40])) if falls_silent else max(0, self.silent[agent] - 1)
             )
             if self.silent[agent] and chance.random() < 0.97:
                 continue
@@ -155,7 +158,9 @@ def standing(engine: Engine) -> list[tuple[object, ...]]:
     for number, name in enumerate(engine.table.names):
         for track in engine.table.alone(number):
             one = track.condition
-            found.append((name, one.plan.rule, one.level, [as_stored(level) for level in one.levels]))
+            # A signal that is left alone has not lived through the moments since its last reading.
+            levels = [] if isinstance(one, Derived) else [as_stored(level) for level in one.levels]
+            found.append((name, one.plan.rule, one.level, levels))
     for joint in engine.joints.all:
         running = joint.track.condition.running  # type: ignore[attr-defined]
         waiting = joint.waiting

@@ -181,7 +181,10 @@ class PointTable:
     def loud(self, rows: Columns, first: Int64s, length: Int64s) -> tuple[Int64s, list[int]]:
         """Which segments must be judged now, and which other points have a moment from now on at which they must be.
 
-        A limit or state that was beyond its band for less than its delay, and is back, is what it was before.
+        A limit or state that was beyond its band for less than its delay, and is back, is what it was before. So a point
+        is at rest (quiet until `at_rest`), or away (beyond its band: quiet until `until`, which is the earlier one of
+        that and what its delays allow). Back from there it is at rest again; but where a delay ran before (not steady)
+        it stays away until it is heard.
         """
         point, begin, last = rows.point[first], rows.time[first], first + length - 1
         plain, derived, inside = self._beyond(rows, first)
@@ -224,7 +227,7 @@ class PointTable:
         self.away[point], self.at_rest[point], self.until[point] = away, rest, until
         self.deaf[point] = self.signals[point] | away | (rest != NEVER)
         for one, time in zip(point.tolist(), until.tolist(), strict=True):
-            for track in self.alone(one)[:1]:  # one that wakes the point is enough
+            for track in self.alone(one)[:1]:  # one that wakes the point is enough: all of it catches up then
                 track.wake = min(time + 1, NEVER)
 
     def behind(self) -> list[int]:

@@ -29,7 +29,7 @@ _WORTH_IT = 24  # readings: as `rules.kernel` has it
 class Calm(NamedTuple):
     """Readings that leave a signal between two bounds: good ones from `low` to `high` of a time until `until` (UTC ms,
     included), and bad ones if `bad`. It holds without any reading too. With another reading, at a time t, it holds for
-    `grace` ms whatever comes: before t + grace."""
+    `grace` ms whatever comes: before t + grace, and no longer than `until`."""
 
     low: float = -np.inf
     high: float = np.inf

@@ -181,10 +181,10 @@ class PointTable:
     def loud(self, rows: Columns, first: Int64s, length: Int64s) -> tuple[Int64s, list[int]]:
         """Which segments must be judged now, and which other points have a moment from now on at which they must be.
 
-        A limit or state that was beyond its band for less than its delay, and is back, is what it was before. So a point
-        is at rest (quiet until `at_rest`), or away (beyond its band: quiet until `until`, which is the earlier one of
-        that and what its delays allow). Back from there it is at rest again; but where a delay ran before (not steady)
-        it stays away until it is heard.
+        A limit or state that was beyond its band for less than its delay, and is back, is what it was before. So a
+        point is at rest (quiet until `at_rest`), or away (beyond its band: quiet until `until`, the earlier one of that
+        and what its delays allow). Back from there it is at rest again; but where a delay ran before (not steady) it
+        stays away until it is heard.
         """
         point, begin, last = rows.point[first], rows.time[first], first + length - 1
         plain, derived, inside = self._beyond(rows, first)

@@ -267,17 +267,17 @@ class Engine:
             run(track.condition, told, self._emit, self.prefilter)
             fire_before(track.condition, until, self._emit)
 
-    def _settle(self, *points: int) -> None:
-        """Let the points' conditions catch up with the readings that changed nothing (decision 137)."""
+    def _settle(self, *points: int, live: bool = False) -> None:
+        """Let the points' conditions catch up with the readings that changed nothing (decision 137), or live on too."""
         for point in points:
-            if self.table.unseen[point]:
-                self._judge(point, self.table.catch_up(point), self.complete(point))
+            if live or self.table.unseen[point]:
+                self._judge(point, self.table.catch_up(point), self.complete(point) if live else -NEVER)
                 self.table.refresh(point)
                 self._queue(point)
 
     def _catch_up(self) -> None:
-        """Let all conditions hear what they have not seen."""
-        self._settle(*self.table.behind())
+        """Let all conditions hear and live through everything: when they were looked at does not matter any more."""
+        self._settle(*self.table.behind(), live=True)
         self.joints.catch_up(range(len(self.joints.all)))
 
     def _queue(self, point: int, again: bool = False) -> None:

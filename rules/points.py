@@ -231,8 +231,8 @@ class PointTable:
                 track.wake = min(time + 1, NEVER)
 
     def behind(self) -> list[int]:
-        """The points with readings that their conditions have not heard."""
-        found: list[int] = np.flatnonzero(self.unseen).tolist()
+        """The points whose conditions may not have heard or lived through everything."""
+        found: list[int] = np.flatnonzero(self.deaf | (self.unseen > 0)).tolist()
         return found
 
     def catch_up(self, point: int) -> Columns:

@@ -17,7 +17,6 @@ from domain.catalogue_file import load_catalogue
 from domain.readings import Quality, Reading
 from domain.times import MINUTE, SECOND
 from rules.condition import as_stored
-from rules.derived import Derived
 from rules.engine import Engine
 from rules.loading import load_rules
 from rules.model import RuleSet
@@ -158,8 +157,7 @@ def standing(engine: Engine) -> list[tuple[object, ...]]:
     for number, name in enumerate(engine.table.names):
         for track in engine.table.alone(number):
             one = track.condition
-            # A signal that is left alone has not lived through the moments since its last reading.
-            levels = [] if isinstance(one, Derived) else [as_stored(level) for level in one.levels]
+            levels = [as_stored(level) for level in one.levels]
             found.append((name, one.plan.rule, one.level, levels))
     for joint in engine.joints.all:
         running = joint.track.condition.running  # type: ignore[attr-defined]

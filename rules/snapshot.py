@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from domain.batch import Int64s
-from rules.condition import Condition, LevelState, as_stored
+from rules.condition import Condition, LevelState, Phase, as_stored
 from rules.derived import Derived
 from rules.doubts import Apart, Doubts
 from rules.frontier import Agent
@@ -237,13 +237,17 @@ def _of_int64s(blob: bytes) -> Int64s:
     return np.frombuffer(blob, "<i8").astype(np.int64)
 
 
+_SETTLED = (Phase.IDLE, Phase.ACTIVE)
+
+
 def _track(track: Track, plans: _Plans) -> int | _Track:
     condition, log = track.condition, track.log
     plan = plans.number(condition.plan)
-    untouched = condition.edge == -NEVER and condition.level < 0 and log.last == log.floor == -NEVER and not log.said
-    if untouched and type(condition) is Condition:
+    if type(condition) is Condition and condition.idle and log.last == log.floor == -NEVER and not log.said:
         return plan
-    idle = isinstance(condition, Derived) and condition.idle  # then what it last read does not matter
+    # Without a delay that is running what it last read does not matter; which that was depends on when it was heard.
+    plain = not isinstance(condition, Derived) and all(state.phase in _SETTLED for state in condition.levels)
+    idle = condition.idle or plain
     return _Track(
         plan,
         [as_stored(state) for state in condition.levels],

@@ -14,7 +14,7 @@ from domain.batch import Int64s
 from rules.frontier import MOST_WAITING, Agent
 from rules.plan import NEVER, Bools, bad_rows
 from rules.points import PointTable
-from rules.recent import Columns
+from rules.recent import Columns, spread
 from rules.signals.base import Calm
 
 _WHATEVER = Calm()
@@ -46,7 +46,7 @@ class JointColumns:
         places = np.flatnonzero(points < len(self._begins) - 1)
         points = points[places]
         begin, count = self._begins[points], self._begins[points + 1] - self._begins[points]
-        return self._by_point[_spread(begin, count)], np.repeat(places, count)
+        return self._by_point[spread(begin, count)], np.repeat(places, count)
 
     def disturbed(self, rows: Columns, first: Int64s, length: Int64s, inputs: Int64s, of: Int64s) -> list[int]:
         """The quiet rules that must hear what comes: segment `of` of the rows is of that input.
@@ -77,7 +77,7 @@ class JointColumns:
     def targets(self, rules: Int64s, agents: Sequence[Agent]) -> Int64s:
         """How far (UTC ms) each of these rules may be judged by what its inputs' agents have promised."""
         count = self.first[rules + 1] - self.first[rules]
-        inputs = _spread(self.first[rules], count)
+        inputs = spread(self.first[rules], count)
         begin = np.cumsum(count) - count
         point = self.point[inputs]
         reached = np.maximum(_frontiers(self._table.owner[point], agents), self._table.floor[point])
@@ -122,12 +122,6 @@ def _frontiers(owner: Int64s, agents: Sequence[Agent]) -> Int64s:
     known, place = np.unique(owner, return_inverse=True)
     found = np.array([agents[one].frontier if one >= 0 else -NEVER for one in known.tolist()], np.int64)
     return found[place]
-
-
-def _spread(begin: Int64s, count: Int64s) -> Int64s:
-    """begin, begin + 1, … so many of each, one after the other."""
-    rows: Int64s = np.repeat(begin - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
-    return rows
 
 
 def _all_fine(calms: Mapping[int, Calm], waiting: Columns) -> bool:

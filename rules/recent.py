@@ -211,6 +211,12 @@ class Recent:
         return slots
 
 
+def spread(begin: Int64s, count: Int64s) -> Int64s:
+    """begin, begin + 1, … so many of each, one after the other."""
+    rows: Int64s = np.repeat(begin - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+    return rows
+
+
 def _ranks(lengths: Int64s) -> Int64s:
     """0, 1, … for each length, one after the other."""
     ranks: Int64s = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)

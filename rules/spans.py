@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from domain.batch import Int64s, ReadingBatch, Span
+from rules.recent import spread
 from rules.timeline import NEVER
 
 Part = tuple[str, "slice | Int64s", int]  # agent, rows of the batch, promise
@@ -44,7 +45,7 @@ def _rows_by_agent(batch: ReadingBatch, spans: Sequence[Span], by_agent: list[li
     start = np.array([span.start for span in order], np.int64)
     length = np.array([span.stop for span in order], np.int64) - start
     before = np.cumsum(length) - length
-    rows: Int64s = np.repeat(start - before, length) + np.arange(int(length.sum()))
+    rows = spread(start, length)
     last = np.cumsum([len(own) for own in by_agent]) - 1  # the last span of each agent
     stop = (before + length)[last]
     of_row = np.empty(len(batch), np.int64)
